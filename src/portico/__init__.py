@@ -1,0 +1,1 @@
+"""Portico: the front door for whatever you serve from Python."""

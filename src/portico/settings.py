@@ -1,0 +1,347 @@
+"""Every option, once: its type, default, unit, bounds and help in two languages.
+
+A group of options is a frozen dataclass whose fields are made by `option(...)`. The command line,
+environment variables, reference pages and validation are all derived from these rows by reading
+`options_of(group)`; nothing else in Portico repeats a default or a help text.
+
+    Limits   what a peer may use            (server/)
+    Log      what is written about requests (server/, cli/)
+    Listen   where we listen                (cli/)
+    Files    what of a folder is served     (apps/files/)
+
+Defaults are safe. A limit of 0 is not "no limit": it is refused by its bounds.
+"""
+
+from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum
+from typing import Any, NamedTuple
+
+from portico.errors import UsageError
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+class Unit(Enum):
+    """How the text of an option is read; `parse_value` has a row for each."""
+
+    FLAG = "flag"
+    TEXT = "text"
+    COUNT = "number"
+    SIZE = "size"
+    SECONDS = "duration"
+    CHOICE = "choice"
+    PATH = "path"
+
+
+class Option(NamedTuple):
+    """One row of the option table.
+
+    name: with dashes, as on the command line (`max-head`); `attribute` with underscores.
+    default: a value of the field's own type.
+    low, high: inclusive bounds of a number, None where unbounded.
+    choices: the words allowed for CHOICE.
+    many: may be given several times; the value is a tuple.
+    short: a one-letter form with its dash, or "".
+    metavar: what help shows for the value, "" for the unit's own word.
+    en, zh: one line of help in English and in Simplified Chinese.
+    """
+
+    name: str
+    attribute: str
+    unit: Unit
+    default: Any
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    many: bool
+    short: str
+    metavar: str
+    en: str
+    zh: str
+
+
+def option(
+    default: Any,
+    unit: Unit,
+    en: str,
+    zh: str,
+    *,
+    bounds: tuple[float | None, float | None] = (None, None),
+    choices: tuple[str, ...] = (),
+    many: bool = False,
+    short: str = "",
+    metavar: str = "",
+) -> Any:
+    """Make one dataclass field that is also a row of the option table (see `Option`)."""
+    row = {
+        "unit": unit,
+        "en": en,
+        "zh": zh,
+        "low": bounds[0],
+        "high": bounds[1],
+        "choices": choices,
+        "many": many,
+        "short": short,
+        "metavar": metavar,
+    }
+    return field(default=default, metadata=row)
+
+
+def options_of(group: type) -> tuple[Option, ...]:
+    """Return the rows of one settings group, in the order of its fields."""
+    return tuple(
+        Option(
+            name=f.name.replace("_", "-"),
+            attribute=f.name,
+            default=None if f.default is MISSING else f.default,
+            **f.metadata,
+        )
+        for f in fields(group)
+    )
+
+
+_SIZE_SUFFIXES = {"": 1, "B": 1, "K": KIB, "KB": KIB, "KIB": KIB, "M": MIB, "MB": MIB, "MIB": MIB}
+_SIZE_SUFFIXES |= {"G": GIB, "GB": GIB, "GIB": GIB}
+_TIME_SUFFIXES = {"": 1.0, "MS": 0.001, "S": 1.0, "M": 60.0, "MIN": 60.0, "H": 3600.0, "D": 86400.0}
+
+
+def _parse_scaled(text: str, suffixes: dict[str, Any], example: str) -> float:
+    digits = text.strip().rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+    suffix = text.strip()[len(digits) :].strip().upper()
+    if suffix not in suffixes or not digits.replace(".", "", 1).isascii() or "_" in digits:
+        raise UsageError(f"{text!r} is not of the form {example}")
+    try:
+        value = float(digits)
+    except ValueError as exc:
+        raise UsageError(f"{text!r} is not of the form {example}") from exc
+    if value != value or value in (float("inf"), float("-inf")):
+        raise UsageError(f"{text!r} is not of the form {example}")
+    return value * float(suffixes[suffix])
+
+
+def parse_size(text: str) -> int:
+    """Read bytes from text such as `8192`, `64K`, `1.5M`, `1GiB` (1K is 1024)."""
+    return int(_parse_scaled(text, _SIZE_SUFFIXES, "8192, 64K, 1M or 2G"))
+
+
+def parse_seconds(text: str) -> float:
+    """Read seconds from text such as `30`, `500ms`, `30s`, `5m`, `1h`."""
+    return _parse_scaled(text, _TIME_SUFFIXES, "30s, 500ms, 5m or 1h")
+
+
+def _parse_count(text: str) -> int:
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
+        raise UsageError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _parse_flag(text: str) -> bool:
+    word = text.strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off", ""):
+        return False
+    raise UsageError(f"{text!r} is neither yes nor no")
+
+
+_PARSERS: dict[Unit, Any] = {
+    Unit.FLAG: _parse_flag,
+    Unit.TEXT: str,
+    Unit.COUNT: _parse_count,
+    Unit.SIZE: parse_size,
+    Unit.SECONDS: parse_seconds,
+    Unit.CHOICE: str,
+    Unit.PATH: str,
+}
+
+
+def parse_value(row: Option, text: str) -> Any:
+    """Turn the text of one option into its value, checked against its bounds and choices.
+
+    Raises UsageError with one line that says what was seen and what is allowed.
+    """
+    value = _PARSERS[row.unit](text)
+    if row.choices and value not in row.choices:
+        raise UsageError(f"{text!r} is not one of {', '.join(row.choices)}")
+    if row.low is not None and value < row.low:
+        raise UsageError(f"{text!r} is below the least allowed, {row.low:g}")
+    if row.high is not None and value > row.high:
+        raise UsageError(f"{text!r} is above the most allowed, {row.high:g}")
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one peer, and all peers together, may use. Times in seconds, sizes in bytes."""
+
+    max_head: int = option(
+        64 * KIB,
+        Unit.SIZE,
+        "largest request head",
+        "请求头部的最大字节数",
+        bounds=(256, 16 * MIB),
+    )
+    max_fields: int = option(
+        100, Unit.COUNT, "most header fields in a request", "请求头字段的最大个数", bounds=(1, 10_000)
+    )
+    max_url: int = option(8 * KIB, Unit.SIZE, "longest URL", "URL 的最大长度", bounds=(16, 1 * MIB))
+    max_body: int = option(
+        1 * GIB, Unit.SIZE, "largest request body", "请求正文的最大字节数", bounds=(1, 1 << 50)
+    )
+    first_byte_timeout: float = option(
+        30.0,
+        Unit.SECONDS,
+        "time for a new connection to send its first byte",
+        "新连接发来第一个字节的时限",
+        bounds=(0.1, 86_400),
+    )
+    head_timeout: float = option(
+        10.0,
+        Unit.SECONDS,
+        "time from a head's first byte to its end",
+        "从头部第一个字节到头部结束的时限",
+        bounds=(0.1, 86_400),
+    )
+    keep_alive_timeout: float = option(
+        60.0,
+        Unit.SECONDS,
+        "how long an idle connection is kept",
+        "空闲连接的保留时间",
+        bounds=(0.1, 86_400),
+    )
+    min_rate: int = option(
+        1 * KIB,
+        Unit.SIZE,
+        "slowest body or answer, bytes a second",
+        "正文或应答的最低速率(字节每秒)",
+        bounds=(1, 1 * GIB),
+    )
+    rate_window: float = option(
+        30.0,
+        Unit.SECONDS,
+        "over how long the slowest rate is measured",
+        "测量最低速率的时间窗口",
+        bounds=(0.1, 86_400),
+    )
+    max_connections: int = option(
+        10_000, Unit.COUNT, "most connections at once", "同时连接数上限", bounds=(1, 10_000_000)
+    )
+    max_connections_per_address: int = option(
+        1_000,
+        Unit.COUNT,
+        "most connections at once from one address",
+        "单个地址的同时连接数上限",
+        bounds=(1, 10_000_000),
+    )
+    drain: float = option(
+        30.0,
+        Unit.SECONDS,
+        "time for running transfers to finish when stopping",
+        "停止时等待传输完成的时间",
+        bounds=(0, 86_400),
+    )
+
+
+LOG_FORMATS = ("pretty", "common", "combined", "json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What is written about each request, and where."""
+
+    log_format: str = option(
+        "pretty", Unit.CHOICE, "form of the access log", "访问日志的格式", choices=LOG_FORMATS
+    )
+    log_file: str = option(
+        "", Unit.PATH, "write the access log to this file", "把访问日志写入此文件", metavar="FILE"
+    )
+    quiet: bool = option(False, Unit.FLAG, "no access log", "不输出访问日志")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where we listen."""
+
+    port: int | None = option(
+        None,
+        Unit.COUNT,
+        "port (8000, or the next free one)",
+        "端口(默认 8000,被占用则取下一个空闲端口)",
+        bounds=(0, 65_535),
+        short="-p",
+        metavar="N",
+    )
+    bind: tuple[str, ...] = option(
+        (),
+        Unit.TEXT,
+        "address to listen on: HOST, HOST:PORT, unix:PATH or fd:N; repeatable",
+        "监听地址:HOST、HOST:PORT、unix:PATH 或 fd:N,可重复",
+        many=True,
+        short="-b",
+        metavar="ADDRESS",
+    )
+    lan: bool = option(
+        False, Unit.FLAG, "share on the local network (all interfaces)", "在局域网内共享(监听所有网卡)"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What of a folder is served, and how."""
+
+    links: str = option(
+        "inside",
+        Unit.CHOICE,
+        "which symbolic links are followed",
+        "跟随哪些符号链接:仅限目录内、不跟随或全部",
+        choices=("inside", "none", "all"),
+    )
+    hidden: bool = option(False, Unit.FLAG, "serve dotfiles too", "也提供以点开头的隐藏文件")
+    host_name: tuple[str, ...] = option(
+        (),
+        Unit.TEXT,
+        "a further host name we answer to; repeatable",
+        "额外应答的主机名,可重复",
+        many=True,
+        metavar="NAME",
+    )
+    production: bool = option(
+        False,
+        Unit.FLAG,
+        "permanent redirects, any Host, no hints on error pages",
+        "生产模式:永久重定向,接受任意 Host,错误页不给提示",
+    )
+    listing: bool = option(True, Unit.FLAG, "show folders without an index page", "列出没有首页的文件夹")
+    spa: bool = option(
+        False, Unit.FLAG, "answer unknown pages with /index.html", "未知页面一律返回 /index.html(单页应用)"
+    )
+    clean_urls: bool = option(False, Unit.FLAG, "/about answers with about.html", "/about 返回 about.html")
+    error_page: tuple[str, ...] = option(
+        (),
+        Unit.TEXT,
+        "page for an error status, as 404=oops.html; repeatable",
+        "某个错误状态的页面,如 404=oops.html,可重复",
+        many=True,
+        metavar="STATUS=PATH",
+    )
+    base: str = option("/", Unit.TEXT, "serve below this path", "在此路径下提供服务", metavar="/PREFIX")
+    header: tuple[str, ...] = option(
+        (),
+        Unit.TEXT,
+        "a field added to every answer; repeatable",
+        "为每个应答添加的头字段,可重复",
+        many=True,
+        metavar="'NAME: VALUE'",
+    )
+    cors: bool = option(
+        False, Unit.FLAG, "let pages of any origin read (CORS)", "允许任意来源的页面读取(CORS)"
+    )
+    isolate: bool = option(
+        False,
+        Unit.FLAG,
+        "cross-origin isolation (COOP and COEP), for WebAssembly threads",
+        "跨源隔离(COOP 与 COEP),供 WebAssembly 线程使用",
+    )
+    compress: bool = option(True, Unit.FLAG, "compress text on the fly", "即时压缩文本")
