@@ -187,9 +187,7 @@ class Limits:
         100, Unit.COUNT, "most header fields in a request", "请求头字段的最大个数", bounds=(1, 10_000)
     )
     max_url: int = option(8 * KIB, Unit.SIZE, "longest URL", "URL 的最大长度", bounds=(16, 1 * MIB))
-    max_body: int = option(
-        1 * GIB, Unit.SIZE, "largest request body", "请求正文的最大字节数", bounds=(1, 1 << 50)
-    )
+    max_body: int = option(1 * GIB, Unit.SIZE, "largest request body", "请求正文的最大字节数", bounds=(1, 1 << 50))
     first_byte_timeout: float = option(
         30.0,
         Unit.SECONDS,
@@ -251,12 +249,8 @@ LOG_FORMATS = ("pretty", "common", "combined", "json")
 class Log:
     """What is written about each request, and where."""
 
-    log_format: str = option(
-        "pretty", Unit.CHOICE, "form of the access log", "访问日志的格式", choices=LOG_FORMATS
-    )
-    log_file: str = option(
-        "", Unit.PATH, "write the access log to this file", "把访问日志写入此文件", metavar="FILE"
-    )
+    log_format: str = option("pretty", Unit.CHOICE, "form of the access log", "访问日志的格式", choices=LOG_FORMATS)
+    log_file: str = option("", Unit.PATH, "write the access log to this file", "把访问日志写入此文件", metavar="FILE")
     quiet: bool = option(False, Unit.FLAG, "no access log", "不输出访问日志")
 
 
@@ -282,9 +276,7 @@ class Listen:
         short="-b",
         metavar="ADDRESS",
     )
-    lan: bool = option(
-        False, Unit.FLAG, "share on the local network (all interfaces)", "在局域网内共享(监听所有网卡)"
-    )
+    lan: bool = option(False, Unit.FLAG, "share on the local network (all interfaces)", "在局域网内共享(监听所有网卡)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,9 +327,7 @@ class Files:
         many=True,
         metavar="'NAME: VALUE'",
     )
-    cors: bool = option(
-        False, Unit.FLAG, "let pages of any origin read (CORS)", "允许任意来源的页面读取(CORS)"
-    )
+    cors: bool = option(False, Unit.FLAG, "let pages of any origin read (CORS)", "允许任意来源的页面读取(CORS)")
     isolate: bool = option(
         False,
         Unit.FLAG,

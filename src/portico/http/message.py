@@ -31,7 +31,8 @@ class Request:
     path: the percent-encoded path of the target, "" for authority-form, "*" for asterisk-form.
     query: what follows the first "?", without it; None where there is no "?".
     version: 10 or 11. authority: the Host (or the authority of an absolute-form target), "" on HTTP/1.0 without.
-    fields: all field lines in order. values: lower-case name to value, repeated lines joined with ", " ("; " for cookie).
+    fields: all field lines in order. values: lower-case name to value; repeated lines
+        joined with ", " ("; " for cookie).
     body_length: 0 without a body, the Content-Length, or None for a chunked body.
     keep_alive: the peer wants the connection to persist. expects_continue: it waits for a 100.
     """
