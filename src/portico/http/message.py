@@ -35,6 +35,7 @@ class Request:
         joined with ", " ("; " for cookie).
     body_length: 0 without a body, the Content-Length, or None for a chunked body.
     keep_alive: the peer wants the connection to persist. expects_continue: it waits for a 100.
+    is_secret: it carries a Cookie or credentials, so nothing may be remembered under it.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Request:
         "body_length",
         "expects_continue",
         "fields",
+        "is_secret",
         "keep_alive",
         "method",
         "path",
@@ -62,6 +64,7 @@ class Request:
     body_length: int | None
     keep_alive: bool
     expects_continue: bool
+    is_secret: bool
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"

@@ -1,0 +1,16 @@
+"""The wire: bytes to messages and back, without a socket in sight.
+
+    fields.py   one field line            bytes -> Field
+    head.py     a request head            bytes -> Request, remembering what repeats
+    body.py     a body's framing          bytes -> BodyReceived ... MessageEnded
+    answer.py   a response head           status and fields -> bytes, framed by us
+    http1.py    the codecs, both roles    feed(bytes) -> events, send_*(...), outgoing() -> bytes
+    events.py   their vocabulary
+
+A codec is driven like this; nothing in it waits, and nothing in it raises for what a peer sent:
+
+    events = codec.feed(data)        one exchange at a time: bytes behind it are kept
+    codec.send_answer(...)           when the exchange is over, feed(b"") goes on with what was kept
+    transport.writelines(codec.outgoing())
+    if codec.closing: transport.close()
+"""

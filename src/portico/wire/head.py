@@ -1,0 +1,243 @@
+"""Request heads: bytes to `Request` (RFC 9112 sections 2, 3 and 6), with a memory for what repeats.
+
+In: a head without its final CRLF CRLF; out: a Request, or PeerError with the status the peer deserves.
+
+    parse_request -> parse_request_line, then HeadMemo.block -> parse_block -> HeadMemo.parse_line
+
+What one client sends repeats: all lines but the first and the Cookie, as a rule. `HeadMemo` therefore keeps whole
+heads, field blocks (the lines below the first, without Cookie) and single lines. It is bounded in entries and in
+size, a part of it that is full is emptied, and Cookie, Authorization and Proxy-Authorization are never kept.
+Parsing gives the same requests with it and without it.
+"""
+
+import re
+from typing import NamedTuple
+
+from portico.errors import PeerError, excerpt
+from portico.http.message import Field, Request
+from portico.settings import Limits
+from portico.wire.events import ENDED, HeadReceived, MessageEnded
+from portico.wire.fields import is_authority, merge_values, parse_cookie_line, parse_field_line
+
+# method SP request-target SP HTTP-version. Bytes from 0x80 in a target are not a URI, but what curl and others send
+# for a name typed in Chinese; they are passed on as they are.
+_METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
+_TARGET_BYTES = bytes(byte for byte in range(0x21, 0x100) if byte not in b"#\x7f")
+_METHODS = {name.encode(): name for name in "GET HEAD POST PUT DELETE OPTIONS PATCH TRACE CONNECT".split()}
+_VERSIONS = {b"HTTP/1.1": 11, b"HTTP/1.0": 10}
+_OTHER_VERSION = re.compile(rb"HTTP/[02-9]\.[0-9]")
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
+_COOKIE = b"\r\nCookie: "
+_SECRET = frozenset(("cookie", "authorization", "proxy-authorization"))
+
+_MAX_LINES, _MAX_LINE = 4096, 512
+_MAX_BLOCKS = _MAX_HEADS = 1024
+_MAX_HEAD = 2048
+
+MemoisedEvents = tuple[HeadReceived, MessageEnded]
+
+
+class Block(NamedTuple):
+    """What the field lines of a head say, whatever its request line is.
+
+    authority: the Host, "" without one. body_length: as in Request. options: of Connection, lower case.
+    expects_continue: as in Request. is_secret: it has lines that must not be remembered.
+    """
+
+    fields: tuple[Field, ...]
+    values: dict[str, str]
+    authority: str
+    body_length: int | None
+    options: tuple[str, ...]
+    expects_continue: bool
+    is_secret: bool
+
+
+class HeadMemo:
+    """What has been parsed before: at most 1024 heads, 1024 blocks and 4096 lines; some 6 MiB when all is full."""
+
+    __slots__ = ("blocks", "heads", "lines")
+
+    def __init__(self) -> None:
+        self.lines: dict[bytes, Field] = {}
+        self.blocks: dict[bytes, Block] = {}
+        self.heads: dict[bytes, MemoisedEvents] = {}
+
+    def parse_line(self, line: bytes) -> Field:
+        """Parse a field line that is not remembered, and remember it if it may be."""
+        field = parse_field_line(line)
+        if len(line) <= _MAX_LINE and field.name not in _SECRET:
+            if len(self.lines) >= _MAX_LINES:
+                self.lines.clear()
+            self.lines[line] = field
+        return field
+
+    def parse_block(self, data: bytes, limits: Limits) -> Block:
+        """Parse a block that is not remembered, and remember it if it may be."""
+        block = parse_block(data, limits, self)
+        if len(data) <= _MAX_HEAD and not block.is_secret:
+            if len(self.blocks) >= _MAX_BLOCKS:
+                self.blocks.clear()
+            self.blocks[data] = block
+        return block
+
+    def remember(self, head: bytes, request: Request) -> MemoisedEvents:
+        """Return the events of a request without a body, remembered under its exact bytes if it may be."""
+        events = (HeadReceived(request), ENDED)
+        if not request.is_secret and len(head) <= _MAX_HEAD:
+            if len(self.heads) >= _MAX_HEADS:
+                self.heads.clear()
+            self.heads[head] = events
+        return events
+
+
+def parse_request(head: bytes, limits: Limits, memo: HeadMemo) -> Request:
+    """Parse a request head.
+
+    head: everything before the empty line, without its CRLF CRLF.
+    Raises PeerError: 400, 413, 414, 417, 431, 501 or 505.
+    """
+    line, _, data = head.partition(b"\r\n")
+    request = parse_request_line(line, limits)
+    # The Cookie line, spelt as everybody spells it, is set aside so that the rest can be found in the memo; it comes
+    # back as the last field (RFC 9110 5.3: the order of different fields says nothing).
+    start = data.find(_COOKIE)
+    if start < 0:
+        block = memo.blocks.get(data) or memo.parse_block(data, limits)
+    else:
+        end = data.find(b"\r\n", start + 2)
+        rest, cookie = (data[:start], data[start:]) if end < 0 else (data[:start] + data[end:], data[start:end])
+        block = memo.blocks.get(rest) or memo.parse_block(rest, limits)
+        block = _with_cookie(block, parse_cookie_line(cookie[2:]))
+    request.fields = block.fields
+    request.values = block.values
+    request.is_secret = block.is_secret
+    if len(request.fields) > limits.max_fields:
+        raise PeerError(431, f"{len(request.fields)} header fields; at most {limits.max_fields} are accepted here")
+    _apply(request, block)
+    return request
+
+
+def parse_request_line(line: bytes, limits: Limits) -> Request:
+    """Parse a request line into a Request that still lacks everything the fields tell."""
+    request = Request()
+    parts = line.split(b" ")
+    version = _VERSIONS.get(parts[-1])
+    if len(parts) != 3 or version is None:
+        raise _request_line_fault(line, parts)
+    request.version = version
+    method = _METHODS.get(parts[0])
+    if method is None:
+        if _METHOD.fullmatch(parts[0]) is None:
+            raise _request_line_fault(line, parts)
+        method = parts[0].decode("ascii")
+    request.method = method
+    request.target = target = parts[1].decode("latin-1")
+    if len(target) > limits.max_url:
+        raise PeerError(414, f"a URL of {len(target)} bytes; at most {limits.max_url} are accepted here")
+    if not target or parts[1].translate(None, _TARGET_BYTES):
+        raise PeerError(400, f"{excerpt(target)} is not a request target: /path or http://host/path")
+    if target[0] == "/" and method != "CONNECT":
+        request.authority = ""
+        request.path, mark, query = target.partition("?")
+        request.query = query if mark else None
+    else:
+        _set_other_form(request)
+    return request
+
+
+def _request_line_fault(line: bytes, parts: list[bytes]) -> PeerError:
+    if len(parts) == 3 and _OTHER_VERSION.fullmatch(parts[2]):
+        return PeerError(505, f"{parts[2].decode()} is not spoken here; HTTP/1.1 is")
+    return PeerError(400, f"{excerpt(line)} is not a request line: METHOD /path HTTP/1.1")
+
+
+def _set_other_form(request: Request) -> None:
+    """Read a target that is not in origin-form (RFC 9112 3.2.2 to 3.2.4)."""
+    target = request.target
+    request.authority = ""
+    request.query = None
+    absolute = _ABSOLUTE.fullmatch(target)
+    if request.method == "CONNECT":
+        request.path = ""
+        request.authority = target
+        if not is_authority(target) or ":" not in target.rpartition("]")[2]:
+            raise PeerError(400, f"CONNECT wants host:port, not {excerpt(target)}")
+    elif target == "*" and request.method == "OPTIONS":
+        request.path = "*"
+    elif absolute is not None and is_authority(absolute[1]):
+        request.authority = absolute[1]
+        request.path, mark, query = absolute[2].partition("?")
+        request.path = request.path or "/"
+        request.query = query if mark else None
+    else:
+        raise PeerError(400, f"{excerpt(target)} is not a request target: /path or http://host/path")
+
+
+def _with_cookie(block: Block, cookie: Field) -> Block:
+    fields = (*block.fields, cookie)
+    if "cookie" in block.values:
+        values = merge_values(fields)
+    else:
+        values = block.values.copy()
+        values["cookie"] = cookie[1]
+    _, _, authority, body_length, options, expects_continue, _ = block
+    return Block(fields, values, authority, body_length, options, expects_continue, True)
+
+
+def _apply(request: Request, block: Block) -> None:
+    """Complete a request from its field block; what HTTP/1.0 and 1.1 treat differently is decided here."""
+    request.body_length = block.body_length
+    if request.version == 11:
+        # RFC 9112 3.2: exactly one Host; an absolute-form target overrides it (3.2.2).
+        if not block.authority:
+            raise PeerError(400, "an HTTP/1.1 request needs a Host field")
+        request.keep_alive = "close" not in block.options
+        request.expects_continue = block.expects_continue
+    else:
+        # RFC 9112 6.1: chunks from HTTP/1.0 are how requests are smuggled.
+        if block.body_length is None:
+            raise PeerError(400, "Transfer-Encoding in an HTTP/1.0 request")
+        request.keep_alive = "keep-alive" in block.options and "close" not in block.options
+        request.expects_continue = False
+    request.authority = request.authority or block.authority
+
+
+def parse_block(data: bytes, limits: Limits, memo: HeadMemo) -> Block:
+    """Parse the field lines of a head.
+
+    data: lines separated by CRLF, b"" for none.
+    Raises PeerError: 400, 413, 417, 431 or 501.
+    """
+    lines = data.split(b"\r\n") if data else []
+    if len(lines) > limits.max_fields:
+        raise PeerError(431, f"{len(lines)} header fields; at most {limits.max_fields} are accepted here")
+    fields = tuple(memo.lines.get(line) or memo.parse_line(line) for line in lines)
+    values = merge_values(fields)
+    body_length = _body_length(values, limits)
+    connection = values.get("connection", "").lower()
+    expect = values.get("expect", "")
+    if expect and expect.lower() != "100-continue":
+        raise PeerError(417, f"Expect {excerpt(expect)}: only 100-continue is known")
+    return Block(
+        fields,
+        values,
+        values.get("host", ""),
+        body_length,
+        tuple(option.strip(" \t") for option in connection.split(",")),
+        bool(expect) and body_length != 0,
+        not _SECRET.isdisjoint(values),
+    )
+
+
+def _body_length(values: dict[str, str], limits: Limits) -> int | None:
+    """Decide how the body is framed (RFC 9112 6.3)."""
+    text = values.get("content-length")
+    if "transfer-encoding" in values:
+        if text is not None:
+            raise PeerError(400, "Content-Length beside Transfer-Encoding")
+        return None
+    length = int(text or 0)
+    if length > limits.max_body:
+        raise PeerError(413, f"a body of {length} bytes; at most {limits.max_body} are accepted here")
+    return length

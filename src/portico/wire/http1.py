@@ -1,0 +1,383 @@
+"""HTTP/1.1 on the wire, sans-IO: `ServerCodec` and `ClientCodec` (RFC 9112).
+
+In: bytes from the peer (`feed`, `feed_eof`), messages to send (`send_*`). Out: events, and bytes (`outgoing`).
+
+Both handle one exchange at a time. A server codec that has delivered a whole request parses nothing more until its
+answer is complete; bytes that came early (pipelining) wait in `buffered`, and `feed(b"")` goes on with them.
+Invariant: once `closing` is set, no further event is produced and nothing more may be sent.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from portico.errors import PeerError, UsageError, excerpt
+from portico.http.message import Request
+from portico.http.status import forbids_body
+from portico.settings import Limits
+from portico.wire.answer import AnswerHead, Persistence, WholeAnswer, status_line
+from portico.wire.body import BodyReader, BodyWriter, ChunkedReader, CloseReader, LengthReader
+from portico.wire.events import ENDED, Event, InputEnded, PeerFaulted, StatusHead, StatusReceived
+from portico.wire.fields import field_lines, merge_values, parse_field_line
+from portico.wire.head import HeadMemo, parse_request, parse_request_line
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_TOKEN_START = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]|\r?\Z")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
+_TARGET = re.compile(r"[\x21-\x7e]+")
+_REQUEST_LINE_EXTRA = 80  # a method of 64 bytes, two spaces, the version
+_UNBOUNDED = 1 << 60
+
+
+class ServerCodec:
+    """The server's side of one connection.
+
+    request: the one being received or answered, None between exchanges.
+    reader: reads the rest of that request's body; None once it has all been received.
+    buffered: bytes received behind it, or the beginning of the next head.
+    is_last: the connection closes after the answer under way; set it to drain.
+    closing: the connection must be closed once `outgoing` is written.
+    fault: why an application's answer did not fit its own head, "" if it did.
+    """
+
+    __slots__ = (
+        "_is_deaf",
+        "_limits",
+        "_memo",
+        "_out",
+        "_scanned",
+        "_writer",
+        "buffered",
+        "closing",
+        "fault",
+        "is_last",
+        "reader",
+        "request",
+    )
+
+    def __init__(self, limits: Limits, memo: HeadMemo) -> None:
+        self._limits = limits
+        self._memo = memo
+        self._out: list[bytes | memoryview] = []
+        self.reader: LengthReader | ChunkedReader | None = None
+        self._writer: BodyWriter | None = None
+        self._scanned = 0
+        self._is_deaf = False
+        self.buffered = b""
+        self.request: Request | None = None
+        self.is_last = False
+        self.closing = False
+        self.fault = ""
+
+    def feed(self, data: bytes) -> Sequence[Event]:
+        """Take bytes from the peer and return what they mean, in order.
+
+        data: any number of bytes; empty to go on with what is buffered.
+        """
+        if self.request is None and not self.buffered and not self._is_deaf:
+            known = self._memo.heads.get(data)
+            if known is not None:
+                self.request = known[0].request
+                return known
+        if self._is_deaf:
+            return ()
+        events: list[Event] = []
+        try:
+            self._feed(self.buffered + data, events)
+        except PeerError as fault:
+            self._refuse(fault, events)
+        return events
+
+    def feed_eof(self) -> Sequence[Event]:
+        """Say that the peer has closed its side; what it asked before is still answered."""
+        if self._is_deaf:
+            return ()
+        events: list[Event] = []
+        if self.reader is None and (self.request is not None or not self.buffered.strip(b"\r\n")):
+            self.is_last = self._is_deaf = True
+            events.append(InputEnded())
+        else:
+            self._refuse(PeerError(400, "the connection ended in the middle of a request"), events)
+        return events
+
+    def _refuse(self, fault: PeerError, events: list[Event]) -> None:
+        self.buffered = b""
+        self.is_last = self._is_deaf = True
+        events.append(PeerFaulted(fault.status, str(fault)))
+
+    def _feed(self, data: bytes, events: list[Event]) -> None:
+        self.buffered = b""
+        rest: bytes | None = data
+        if self.request is None:
+            rest = self._feed_head(data, events)
+        if rest is not None and self.reader is not None:
+            rest = self.reader.feed(rest, events)
+            if rest is not None:
+                self.reader = None
+        if rest is not None:
+            self.buffered = rest
+
+    def _feed_head(self, data: bytes, events: list[Event]) -> bytes | None:
+        """Parse a head off `data`; return what follows, or None while it is incomplete."""
+        # RFC 9112 2.2: an empty line before a request line is ignored, some clients end a POST with one.
+        if data[:2] == b"\r\n":
+            data = data[2:]
+            self._scanned = 0
+        end = data.find(b"\r\n\r\n", self._scanned) + 4
+        if end < 4:
+            self._check_partial(data)
+            self.buffered = data
+            return None
+        self._scanned = 0
+        if end > self._limits.max_head:
+            raise PeerError(431, f"a request head of {end} bytes; at most {self._limits.max_head} are accepted here")
+        head = data[:end]
+        known = self._memo.heads.get(head)
+        if known is None:
+            request = parse_request(data[: end - 4], self._limits, self._memo)
+            known = self._memo.remember(head, request)
+        self.request = known[0].request
+        length = self.request.body_length
+        if length == 0:
+            events.extend(known)
+        else:
+            events.append(known[0])
+            limits = self._limits
+            self.reader = LengthReader(length) if length else ChunkedReader(limits.max_body, limits.max_head)
+        return data[end:]
+
+    def _check_partial(self, data: bytes) -> None:
+        """Refuse early what cannot become a head any more, so that nobody waits for a deadline in vain."""
+        limits = self._limits
+        if _TOKEN_START.match(data) is None:
+            raise PeerError(400, f"{excerpt(data)} does not begin an HTTP request")
+        if _BARE_LF.search(data, self._scanned):
+            raise PeerError(400, "a bare LF in a request head; lines end with CRLF")
+        line_end = data.find(b"\r\n")
+        if line_end < 0 and len(data) > limits.max_url + _REQUEST_LINE_EXTRA:
+            raise PeerError(414, f"a request line longer than a URL of {limits.max_url} bytes allows")
+        if len(data) > limits.max_head:
+            raise PeerError(431, f"a request head of over {limits.max_head} bytes")
+        if line_end >= self._scanned:
+            parse_request_line(data[:line_end], limits)
+        self._scanned = max(len(data) - 3, 0)
+
+    def send_continue(self) -> None:
+        """Tell a client that waits with its body to send it (RFC 9110 15.2.1)."""
+        self._out.append(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def send_informational(self, status: int, fields: Iterable[tuple[str, str]]) -> None:
+        """Send an interim response, such as 103; left out for HTTP/1.0, which knows none."""
+        if not 100 < status < 200 or status == 101:
+            raise UsageError(f"{status} is not an informational status that may be sent (102 to 199)")
+        if self.request is not None and self.request.version == 11:
+            self._out.append(status_line(status) + field_lines(fields) + b"\r\n")
+
+    def _persistence(self) -> Persistence:
+        request = self.request
+        if request is None or self.is_last or self.reader is not None or not request.keep_alive:
+            self.is_last = True
+            return Persistence.CLOSE
+        return Persistence.SILENT if request.version == 11 else Persistence.KEEP
+
+    def send_answer(self, answer: WholeAnswer, date_line: bytes) -> None:
+        """Answer the current request, or a refused one, completely.
+
+        date_line: `Date: ...` with its CRLF; the same object for as long as it says the same.
+        """
+        kind: int = self._persistence()
+        request = self.request
+        if request is not None and request.method == "HEAD":
+            kind += 3
+        self._out.append(answer.render(date_line, kind))
+        self.request = None
+        self.closing = self.is_last
+
+    def send_head(self, head: AnswerHead, date_line: bytes) -> None:
+        """Begin an answer that `send_body` and `send_end` complete.
+
+        A body of unknown length goes in chunks, or, to HTTP/1.0, until the connection closes.
+        """
+        request = self.request
+        has_body = not forbids_body(head.status) and (request is None or request.method != "HEAD")
+        is_chunked = head.length is None and request is not None and request.version == 11
+        if head.length is None and has_body and not is_chunked:
+            self.is_last = True
+        is_coded = is_chunked and not forbids_body(head.status)
+        self._out.append(head.render(date_line, self._persistence(), is_chunked=is_coded))
+        self._writer = BodyWriter(head.length, is_chunked=is_chunked) if has_body else None
+        self.fault = ""
+
+    def send_body(self, data: bytes | memoryview) -> None:
+        """Send a piece of the body; nothing where the answer may not have one (HEAD, 204, 304)."""
+        if self._writer is not None:
+            self._out += self._writer.write(data)
+            self.fault = self._writer.fault
+
+    def send_end(self, trailers: Iterable[tuple[str, str]] = ()) -> None:
+        """Complete the answer; one that is shorter than its length closes the connection."""
+        if self._writer is not None:
+            end = self._writer.end(trailers)
+            if end:
+                self._out.append(end)
+            self.fault = self._writer.fault
+            self.is_last = self.is_last or bool(self.fault)
+            self._writer = None
+        self.request = None
+        self.closing = self.is_last
+
+    def outgoing(self) -> list[bytes | memoryview]:
+        """Hand over what must be written now, in order."""
+        out = self._out
+        self._out = []
+        return out
+
+
+class ClientCodec:
+    """The client's side of one connection: send a request, then feed the response.
+
+    closing: the connection cannot be used again.
+    """
+
+    __slots__ = ("_buffer", "_limits", "_method", "_out", "_reader", "_writer", "closing")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._buffer = b""
+        self._method = ""
+        self._out: list[bytes | memoryview] = []
+        self._reader: BodyReader | None = None
+        self._writer = BodyWriter(0, is_chunked=False)
+        self.closing = False
+
+    def send_request(self, method: str, target: str, fields: Iterable[tuple[str, str]], length: int | None) -> None:
+        """Send a request head. length: of its body; 0 for none, None for chunks."""
+        if _METHOD.fullmatch(method) is None or _TARGET.fullmatch(target) is None:
+            raise UsageError(f"{excerpt(f'{method} {target}')} is not a request line")
+        framing = b"Transfer-Encoding: chunked\r\n" if length is None else b""
+        if length or (length == 0 and method in ("POST", "PUT", "PATCH")):  # RFC 9110 8.6
+            framing = b"Content-Length: %d\r\n" % length
+        self._out.append(f"{method} {target} HTTP/1.1\r\n".encode("ascii") + field_lines(fields) + framing + b"\r\n")
+        self._writer = BodyWriter(length, is_chunked=length is None)
+        self._method = method
+
+    def send_body(self, data: bytes | memoryview) -> None:
+        """Send a piece of the request's body."""
+        self._out += self._writer.write(data)
+
+    def send_end(self, trailers: Iterable[tuple[str, str]] = ()) -> None:
+        """Complete the request. Raises UsageError when the body was not as long as announced."""
+        end = self._writer.end(trailers)
+        if end:
+            self._out.append(end)
+        if self._writer.fault:
+            self.closing = True
+            raise UsageError(self._writer.fault)
+
+    def outgoing(self) -> list[bytes | memoryview]:
+        """Hand over what must be written now, in order."""
+        out = self._out
+        self._out = []
+        return out
+
+    def feed(self, data: bytes) -> Sequence[Event]:
+        """Take bytes from the server and return what they mean, in order."""
+        events: list[Event] = []
+        try:
+            if not self.closing:
+                self._feed(self._buffer + data, events)
+        except PeerError as fault:
+            self.closing = True
+            events.append(PeerFaulted(fault.status, str(fault)))
+        return events
+
+    def feed_eof(self) -> Sequence[Event]:
+        """Say that the server has closed its side."""
+        events: list[Event] = []
+        if self.closing:
+            return events
+        self.closing = True
+        try:
+            if self._reader is not None:
+                self._reader.feed_eof(events)
+            elif self._method or self._buffer:
+                raise PeerError(502, "the connection ended before the response was complete")
+            else:
+                events.append(InputEnded())
+        except PeerError as fault:
+            events.append(PeerFaulted(fault.status, str(fault)))
+        return events
+
+    def _feed(self, data: bytes, events: list[Event]) -> None:
+        self._buffer = b""
+        while data:
+            if self._reader is None:
+                end = data.find(b"\r\n\r\n")
+                if max(end, len(data) if end < 0 else 0) > self._limits.max_head:
+                    raise PeerError(502, f"a response head of over {self._limits.max_head} bytes")
+                if end < 0:
+                    self._buffer = data
+                    return
+                self._feed_head(data[:end], events)
+                data = data[end + 4 :]
+            if self._reader is not None:
+                rest = self._reader.feed(data, events)
+                if rest is None:
+                    return
+                self._reader = None
+                self._method = ""
+                data = rest
+
+    def _feed_head(self, data: bytes, events: list[Event]) -> None:
+        if not self._method:
+            raise PeerError(502, "a response that no request asked for")
+        head = parse_status_head(data, self._method, self._limits)
+        events.append(StatusReceived(head))
+        if head.status < 200:
+            return
+        self.closing = not head.keep_alive and head.body_length == 0
+        if head.body_length == 0:
+            self._method = ""
+            events.append(ENDED)
+        elif head.body_length is not None:
+            self._reader = LengthReader(head.body_length)
+        elif "transfer-encoding" in head.values:
+            self._reader = ChunkedReader(_UNBOUNDED, self._limits.max_head)
+        else:
+            self._reader = CloseReader()
+
+
+def parse_status_head(data: bytes, method: str, limits: Limits) -> StatusHead:
+    """Parse a response head.
+
+    data: everything before the empty line. method: of the request it answers.
+    Raises PeerError(502) and what `parse_field_line` raises.
+    """
+    lines = data.split(b"\r\n")
+    match = _STATUS_LINE.fullmatch(lines[0])
+    if match is None:
+        raise PeerError(502, f"{excerpt(lines[0])} is not a status line: HTTP/1.1 200 OK")
+    if len(lines) > limits.max_fields + 1:
+        raise PeerError(502, f"over {limits.max_fields} header fields in a response")
+    fields = tuple(map(parse_field_line, lines[1:]))
+    values = merge_values(fields)
+    status = int(match[2])
+    version = 11 if match[1] == b"1" else 10
+    options = {option.strip(" \t") for option in values.get("connection", "").lower().split(",")}
+    keep_alive = "close" not in options and (version == 11 or "keep-alive" in options)
+    length = _response_length(status, method, values)
+    is_delimited = length is not None or "transfer-encoding" in values
+    reason = (match[3] or b"").decode("latin-1")
+    return StatusHead(status, reason, version, fields, values, length, keep_alive and is_delimited)
+
+
+def _response_length(status: int, method: str, values: dict[str, str]) -> int | None:
+    """Tell a response body's length, None where only the body tells (RFC 9112 6.3)."""
+    length = values.get("content-length")
+    if "transfer-encoding" in values:
+        if length is not None:
+            raise PeerError(502, "Content-Length beside Transfer-Encoding")
+        return 0 if method == "HEAD" or forbids_body(status) else None
+    if method == "HEAD" or forbids_body(status):
+        return 0
+    return None if length is None else int(length)
