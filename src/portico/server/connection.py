@@ -1,0 +1,432 @@
+"""One HTTP connection: where the codec meets the transport.
+
+    data_received -> codec.feed -> _take(events) -> handler(exchange) -> exchange.answer -> send_whole
+                  -> codec.send_answer -> transport.write
+
+Invariants
+- At most one exchange is under way; what the client sent behind it waits in the codec.
+- While the transport has unsent bytes (`is_paused`), nothing is read and no further exchange begins, so a peer that
+  never reads costs one answer and no more.
+- No timer belongs to a connection: the server's wheel asks `check`, which alone knows the deadlines.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from portico.errors import Gone, UsageError
+from portico.http.message import Response
+from portico.server.exchange import Exchange
+from portico.server.refusals import refusal, refusal_answer
+from portico.server.sending import Transfer, release, stream
+from portico.wire.answer import AnswerHead, WholeAnswer
+from portico.wire.events import ENDED, BodyReceived, Event, HeadReceived, InputEnded, PeerFaulted
+from portico.wire.http1 import ServerCodec
+
+if TYPE_CHECKING:
+    from portico.server.http import HttpServer
+
+_MAX_WAITING = 64 * 1024  # bytes of a body, or of requests behind the current one, that wait here
+_MAX_BATCH = 32  # answers to pipelined requests written at once
+_LINGER_S = 2.0  # how long a refused peer may go on sending before we close (RFC 9112 9.6)
+_LINGER_BYTES = 1 << 20
+_FAILED = "the application failed"
+_SILENT = "the application gave no answer"
+
+
+class HttpConnection(asyncio.Protocol):
+    """See the module. Made by HttpServer; closes itself.
+
+    address: the peer's IP address. exchange: the one under way. is_paused: the transport has unsent bytes.
+    bucket: the wheel's.
+    """
+
+    __slots__ = (
+        "_began_s",
+        "_head_s",
+        "_is_fresh",
+        "_is_taking",
+        "_linger_left",
+        "_mark",
+        "_moved",
+        "_server",
+        "_task",
+        "_transfer",
+        "_writable",
+        "address",
+        "bucket",
+        "codec",
+        "exchange",
+        "is_paused",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, server: "HttpServer") -> None:
+        self._server = server
+        self._began_s = 0.0  # accepted, or idle since, or lingering since
+        self._head_s = 0.0  # when the first byte of an unfinished head came; 0 without one
+        self._is_fresh = True  # nothing has been asked yet
+        self._is_taking = False  # _take is on the stack
+        self._linger_left = 0  # bytes a refused peer may still send; 0: it is not refused
+        self._mark = -1  # bytes moved when the rate was checked last; -1: it was not
+        self._moved = 0  # bytes received and written
+        self._task: asyncio.Task[None] | None = None
+        self._transfer: Transfer | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self.address = ""
+        self.bucket = -1
+        self.codec = ServerCodec(server.limits, server.memo)
+        self.exchange: Exchange | None = None
+        self.is_paused = False
+
+    # the transport's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, or refuse when a limit on connections is reached."""
+        self.transport = cast(asyncio.Transport, transport)
+        # pause_writing as soon as the kernel does not take everything, resume_writing once it has.
+        self.transport.set_write_buffer_limits(high=0)
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if isinstance(peer, tuple) else "unix"
+        status, reason = self._server.admit(self)
+        self._began_s = self._server.clock.now_s
+        self._server.wheel.add(self, self._began_s + self._server.limits.first_byte_timeout)
+        if status:
+            self._refuse(status, reason)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Release everything. exc: how the peer went, which changes nothing."""
+        self._server.dismiss(self)
+        exchange = self.exchange
+        if exchange is not None:
+            self.exchange = None
+            if exchange.inbox is not None:
+                exchange.inbox.cut("the peer closed the connection")
+            exchange.note = exchange.note or "cut"
+            self._server.count(self, exchange, self._transfer.sent_bytes if self._transfer is not None else 0)
+        if self._transfer is not None:
+            self._transfer.close()
+            self._transfer = None
+        if self._task is not None:
+            self._task.cancel()
+        self._wake()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the peer."""
+        self._moved += len(data)
+        if self._linger_left:
+            self._linger_left -= len(data)
+            if self._linger_left <= 0:
+                self.transport.abort()
+        else:
+            self._take(self.codec.feed(data))
+
+    def eof_received(self) -> bool:
+        """Take the end of the peer's side; it may still be reading, so ours stays open until the answer is out."""
+        if self._linger_left:
+            return False
+        self._take(self.codec.feed_eof())
+        return not self.transport.is_closing()
+
+    def pause_writing(self) -> None:
+        """Stop reading: nothing more is answered before this peer takes what it has."""
+        self.is_paused = True
+        self.transport.pause_reading()
+        self._server.wheel.hasten(self, self._server.clock.now_s + self._server.limits.rate_window)
+
+    def resume_writing(self) -> None:
+        """Go on with whatever waited for the peer to read."""
+        self.is_paused = False
+        self._wake()
+        if self._transfer is not None:
+            self._transfer.resume()
+        else:
+            self._go_on()
+
+    # from bytes to exchanges
+
+    def _take(self, events: Sequence[Event]) -> None:
+        """Act on events, then on those of the requests that wait behind, until there is nothing to do."""
+        codec = self.codec
+        batch = 1
+        self._is_taking = True
+        while events:
+            for event in events:
+                if isinstance(event, HeadReceived):
+                    self._begin(event)
+                elif event is not ENDED or self.exchange is not None:
+                    self._take_other(event)
+            if not codec.buffered or self.exchange is not None or codec.closing or self.is_paused:
+                break
+            batch += 1
+            if batch % _MAX_BATCH == 0:
+                self._flush()
+            events = codec.feed(b"")
+        self._is_taking = False
+        self._flush()
+        if codec.buffered:
+            self._hold()
+        else:
+            self._head_s = 0.0
+
+    def _hold(self) -> None:
+        """Bound what waits in the codec: requests behind the current one by size, the beginning of a head by time."""
+        if self.exchange is not None:
+            if len(self.codec.buffered) > _MAX_WAITING:
+                self.transport.pause_reading()
+        elif not self._head_s and not self.is_paused:
+            self._head_s = self._server.clock.now_s
+            self._server.wheel.hasten(self, self._head_s + self._server.limits.head_timeout)
+
+    def _begin(self, event: HeadReceived) -> None:
+        """Hand a request to the handler."""
+        server = self._server
+        self._is_fresh = False
+        self.exchange = exchange = Exchange(self, event.request, 0.0 if server.log is None else time.perf_counter())
+        if exchange.inbox is not None:
+            server.wheel.hasten(self, server.clock.now_s + server.limits.rate_window)
+        try:
+            work = server.handler(exchange)
+            if work is not None:
+                self._start(exchange, work)
+            elif not exchange.status:
+                self._crash(exchange, _SILENT)
+        except Exception as exc:  # the root of what a handler does
+            server.report(exc)
+            self._crash(exchange, _FAILED)
+
+    def _start(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+        self._task = self._server.loop.create_task(self._run(exchange, work))
+
+    async def _run(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+        """Run what waits: a handler, or an answer that an iterator yields."""
+        try:
+            await work
+            if not exchange.status:
+                self._crash(exchange, _SILENT)
+        except Gone:
+            self.cut(exchange, "cut")
+        except Exception as exc:  # the root of a task
+            # Answering what the peer spoilt meanwhile, and was refused for, is nobody's mistake.
+            if self.exchange is exchange or not isinstance(exc, UsageError):
+                self._server.report(exc)
+            self._crash(exchange, _FAILED)
+        if self._task is asyncio.current_task():
+            self._task = None
+        self._go_on()
+
+    def _crash(self, exchange: Exchange, reason: str) -> None:
+        """Answer 500, or cut the connection if an answer has begun."""
+        if exchange.status:
+            self.cut(exchange, reason)
+        elif self.exchange is exchange:
+            exchange.note = reason
+            exchange.respond(refusal(500, reason, exchange.request.values))
+
+    def _take_other(self, event: Event) -> None:
+        """Act on anything but a head."""
+        exchange = self.exchange
+        if isinstance(event, PeerFaulted):
+            self._take_fault(event)
+        elif isinstance(event, InputEnded):
+            if exchange is None:
+                self.codec.closing = True
+        elif exchange is not None and exchange.inbox is not None:
+            if isinstance(event, BodyReceived):
+                exchange.inbox.put(event.data)
+                if exchange.inbox.waiting_bytes > _MAX_WAITING:
+                    self.transport.pause_reading()
+            else:
+                exchange.inbox.complete()
+
+    def _take_fault(self, event: PeerFaulted) -> None:
+        """Answer what the codec refused, unless the answer to its head has begun."""
+        exchange = self.exchange
+        if exchange is None:
+            self._refuse(event.status, event.reason)
+            return
+        if exchange.inbox is not None:
+            exchange.inbox.cut(event.reason)
+        if exchange.status:
+            self.cut(exchange, event.reason)
+        else:
+            exchange.note = event.reason
+            exchange.respond(refusal(event.status, event.reason, exchange.request.values))
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer something that never became a request, and close."""
+        answer = refusal_answer(status, reason)
+        self.codec.is_last = True
+        self.codec.send_answer(answer, self._server.clock.date_line)
+        self._server.count_refusal(self, answer, reason)
+        self._linger_left = _LINGER_BYTES
+        self._flush()
+
+    # from answers to bytes
+
+    def send_whole(self, exchange: Exchange, whole: WholeAnswer) -> None:
+        """Send a complete answer; the exchange is over."""
+        server = self._server
+        if self.codec.reader is not None:
+            self._linger_left = _LINGER_BYTES
+        self.codec.send_answer(whole, server.clock.date_line)
+        self.exchange = None
+        self._began_s = server.clock.now_s
+        server.count(self, exchange, whole.length)
+        if self._task is not None:
+            self._flush()
+
+    def send_streamed(self, exchange: Exchange, response: Response) -> None:
+        """Begin an answer whose body is pieces of known length, or an iterator. Raises UsageError like AnswerHead."""
+        body = response.body
+        assert not isinstance(body, bytes)
+        length = None
+        if isinstance(body, tuple):
+            length = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in body)
+        try:
+            head = AnswerHead(response.status, response.fields, length)
+        except UsageError:
+            release(body)
+            raise
+        if self.codec.reader is not None:
+            self._linger_left = _LINGER_BYTES
+        exchange.status = response.status
+        self.codec.send_head(head, self._server.clock.date_line)
+        if exchange.request.method == "HEAD":
+            release(body)
+            self.finish(exchange, 0)
+        elif isinstance(body, tuple):
+            self._transfer = Transfer(self, exchange, body, self._server.buffers)
+            self._transfer.resume()
+        else:
+            self._start(exchange, stream(self, exchange, body))
+
+    def write_body(self, data: bytes | memoryview) -> None:
+        """Send a piece of the current answer's body."""
+        self.codec.send_body(data)
+        self._flush()
+
+    async def writable(self) -> None:
+        """Wait until the transport has handed everything to the kernel. Raises Gone when it never will."""
+        if self.is_paused:
+            self._writable = self._server.loop.create_future()
+            await self._writable
+        if self.transport.is_closing():
+            raise Gone("the peer closed the connection")
+
+    def want_body(self) -> None:
+        """Let the peer go on sending the current request's body."""
+        exchange = self.exchange
+        if exchange is not None and exchange.inbox is not None and exchange.inbox.is_untouched:
+            exchange.inbox.is_untouched = False
+            if exchange.request.expects_continue:
+                self.codec.send_continue()
+                self._flush()
+        self.transport.resume_reading()
+
+    def finish(self, exchange: Exchange, sent_bytes: int) -> None:
+        """End a streamed answer; the exchange is over."""
+        is_pumped = self._transfer is not None
+        self._transfer = None
+        self.codec.send_end()
+        exchange.note = exchange.note or self.codec.fault
+        self.exchange = None
+        self._began_s = self._server.clock.now_s
+        self._server.count(self, exchange, sent_bytes)
+        if is_pumped:
+            self._go_on()
+
+    def cut(self, exchange: Exchange, note: str) -> None:
+        """Close at once: an answer that cannot be completed must not look complete."""
+        if self.exchange is exchange:
+            exchange.note = exchange.note or note
+            self.transport.abort()
+
+    def _go_on(self) -> None:
+        """After an exchange that ended outside `data_received`: take up what waits."""
+        if self._is_taking:
+            return
+        self._flush()
+        if self.exchange is None and not self.is_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+            self._take(self.codec.feed(b""))
+
+    def _wake(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    def _flush(self) -> None:
+        """Write what the codec has, then close if it says so."""
+        out = self.codec.outgoing()
+        if out:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            self._moved += len(data)
+            self.transport.write(data)
+        if self.codec.closing:
+            self._close()
+
+    def _close(self) -> None:
+        """Close once everything is written. A refused peer that still sends must not lose our answer to a reset."""
+        if not self._linger_left:
+            self.transport.close()
+        elif self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.transport.resume_reading()
+            self._began_s = self._server.clock.now_s
+            self._server.wheel.hasten(self, self._began_s + _LINGER_S)
+
+    # deadlines
+
+    def drain(self) -> None:
+        """Close now if idle, else after the answer under way."""
+        self.codec.is_last = True
+        if self.exchange is None and not self.codec.closing:
+            self.transport.close()
+
+    def check(self, now_s: float) -> float | None:
+        """Act on the deadline that applies; return when to ask again."""
+        limits = self._server.limits
+        if self.codec.closing and self._linger_left:
+            if now_s < self._began_s + _LINGER_S:
+                return self._began_s + _LINGER_S
+            self.transport.abort()
+            return None
+        if self.exchange is not None or self.is_paused or self.transport.is_closing():
+            return self._check_rate(now_s)
+        self._mark = -1
+        due_s = self._head_s + limits.head_timeout
+        if not self._head_s:
+            due_s = self._began_s + (limits.first_byte_timeout if self._is_fresh else limits.keep_alive_timeout)
+        if now_s < due_s:
+            return due_s
+        if self._head_s:
+            self._refuse(408, f"the request head was not complete within {limits.head_timeout:g} s")
+        else:
+            self.transport.close()
+        return now_s + _LINGER_S
+
+    def _check_rate(self, now_s: float) -> float | None:
+        """Cut a peer that neither reads nor sends at the least rate while we wait for it."""
+        limits = self._server.limits
+        exchange = self.exchange
+        wants_body = False
+        if self.codec.reader is not None and exchange is not None and exchange.inbox is not None:
+            wants_body = exchange.inbox.waiting_bytes <= _MAX_WAITING
+        if not (self.is_paused or wants_body or self.transport.is_closing()):
+            self._mark = -1
+            return now_s + limits.rate_window
+        moved = self._moved - self.transport.get_write_buffer_size()
+        is_slow = 0 <= self._mark and moved - self._mark < limits.min_rate * limits.rate_window
+        self._mark = moved
+        if is_slow and exchange is not None and not exchange.status and not self.is_paused:
+            self._take_fault(PeerFaulted(408, f"the body came slower than {limits.min_rate} bytes a second"))
+            self._flush()
+        elif is_slow:
+            if exchange is not None:
+                exchange.note = exchange.note or "too slow"
+            self.transport.abort()
+            return None
+        return now_s + limits.rate_window

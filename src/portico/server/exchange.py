@@ -1,0 +1,133 @@
+"""The handler contract: one callable that gets an `Exchange` and answers it.
+
+    def hello(exchange: Exchange) -> None:
+        exchange.respond(Response(200, [("content-type", "text/plain")], b"hello\\n"))
+
+A plain function answers before it returns; no task is made for it. A coroutine function may wait first: for the body
+(`read`), for anything else. Either calls `respond` exactly once; without that the peer gets a 500.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from portico.errors import Gone, UsageError
+from portico.http.message import Request, Response
+from portico.wire.answer import WholeAnswer
+
+if TYPE_CHECKING:
+    from portico.server.connection import HttpConnection
+
+Handler = Callable[["Exchange"], Coroutine[Any, Any, None] | None]
+
+
+class Inbox:
+    """The body of one request on its way from the connection to the handler.
+
+    waiting_bytes: received and not yet read. is_untouched: none has come, and none was asked for.
+    """
+
+    __slots__ = ("_error", "_is_complete", "_pieces", "_waiter", "is_untouched", "waiting_bytes")
+
+    def __init__(self) -> None:
+        self._pieces: deque[bytes] = deque()
+        self._is_complete = False
+        self._error = ""
+        self._waiter: asyncio.Future[None] | None = None
+        self.waiting_bytes = 0
+        self.is_untouched = True
+
+    def put(self, data: bytes) -> None:
+        """Add a piece."""
+        self._pieces.append(data)
+        self.is_untouched = False
+        self.waiting_bytes += len(data)
+        self._wake()
+
+    def complete(self) -> None:
+        """Say that no piece will follow, because the body is whole."""
+        self._is_complete = True
+        self._wake()
+
+    def cut(self, reason: str) -> None:
+        """Say that no piece will follow, because the peer failed to send them."""
+        self._error = self._error or reason
+        self._wake()
+
+    def take(self) -> bytes | None:
+        """Return the next piece, b"" at the end, None if it has not come yet. Raises Gone when it never will."""
+        if self._pieces:
+            data = self._pieces.popleft()
+            self.waiting_bytes -= len(data)
+            return data
+        if self._is_complete:
+            return b""
+        if self._error:
+            raise Gone(self._error)
+        return None
+
+    async def wait(self) -> None:
+        """Wait until `take` has something to say."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Exchange:
+    """One request and the way to answer it.
+
+    request: the parsed head. status: of the answer, 0 before there is one.
+    coding, note: the answer's content coding, and a remark, both for the access log and "" as a rule.
+    inbox: the request's body, None for a request without one.
+    """
+
+    __slots__ = ("_connection", "coding", "inbox", "note", "request", "started_s", "status")
+
+    def __init__(self, connection: "HttpConnection", request: Request, started_s: float) -> None:
+        self._connection = connection
+        self.request = request
+        self.started_s = started_s
+        self.status = 0
+        self.coding = ""
+        self.note = ""
+        self.inbox = Inbox() if request.body_length != 0 else None
+
+    @property
+    def address(self) -> str:
+        """The peer's IP address as text, "unix" for a unix socket."""
+        return self._connection.address
+
+    def answer(self, whole: WholeAnswer) -> None:
+        """Answer with something prepared, which may serve many exchanges."""
+        if self.status:
+            raise UsageError("this exchange is answered already")
+        self.status = whole.status
+        self._connection.send_whole(self, whole)
+
+    def respond(self, response: Response) -> None:
+        """Answer with a Response; its body may go on being sent after this returns.
+
+        Raises UsageError for what may not be put on the wire; the exchange can still be answered then.
+        """
+        if isinstance(response.body, bytes):
+            self.answer(WholeAnswer(response.status, response.fields, response.body))
+        elif self.status:
+            raise UsageError("this exchange is answered already")
+        else:
+            self._connection.send_streamed(self, response)
+
+    async def read(self) -> bytes:
+        """Return the next piece of the request's body, b"" at its end.
+
+        A client that waits for a 100 is told to go on. Raises Gone when the body will not be complete.
+        """
+        if self.inbox is None:
+            return b""
+        while (data := self.inbox.take()) is None:
+            self._connection.want_body()
+            await self.inbox.wait()
+        return data
