@@ -41,8 +41,9 @@ IMPURE = {
 IMPURE_CALLS = {"open", "print", "input", "breakpoint"}
 CLOCK_CALLS = {"now", "utcnow", "today"}
 
-# The modules of apps/files that may touch the disk. The second reads from descriptors the first has opened.
-DISK_DOORS = {"root.py", "opened.py"}
+# The modules of apps/files that may touch the disk: root decides; door finds descriptors, for root alone; opened reads
+# from those descriptors.
+DISK_DOORS = {"root.py", "door.py", "opened.py"}
 DISK_MODULES = {"pathlib", "shutil", "glob", "tempfile", "io", "mmap", "linecache", "fileinput"}
 OS_WITHOUT_DISK = {"fsencode", "fsdecode", "PathLike"}
 
@@ -64,10 +65,11 @@ TESTS_OF_THE_WHOLE = {"test_architecture.py", "test_public_api.py"}
 
 
 class Import(NamedTuple):
-    """One imported module name, and the line that imports it."""
+    """One imported module name, the line that imports it, and whether only a type checker ever sees it."""
 
     name: str
     line: int
+    typing_only: bool = False
 
 
 class Function(NamedTuple):
@@ -107,22 +109,28 @@ def absolute(module: str, node: ast.ImportFrom) -> str:
 
 def all_imports(module: str) -> Iterator[Import]:
     """Yield what a module imports anywhere, inside functions too; `from portico.x import y` as portico.x.y."""
+    blocks = [node for node in ast.walk(tree(module)) if is_typing_block(node)]
+    guarded = {id(child) for block in blocks for child in getattr(block, "body", ())}
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
-            yield from (Import(alias.name, node.lineno) for alias in node.names)
+            yield from (Import(alias.name, node.lineno, id(node) in guarded) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             start = absolute(module, node)
-            yield from (Import(f"{start}.{alias.name}", node.lineno) for alias in node.names)
+            yield from (Import(f"{start}.{alias.name}", node.lineno, id(node) in guarded) for alias in node.names)
+
+
+def is_typing_block(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
 def own_imports(module: str) -> Iterator[Import]:
     """Yield the modules of Portico that a module imports, each by its name below portico."""
-    for name, line in all_imports(module):
-        if name == "portico" or name.startswith("portico."):
+    for name, line, typing_only in all_imports(module):
+        if name.split(".")[0] == "portico" and name != "portico.__version__":
             inner = name.removeprefix("portico").removeprefix(".")
             while inner not in modules() and inner:  # a name inside a module, or a folder without __init__
                 inner = inner.rpartition(".")[0]
-            yield Import(inner, line)
+            yield Import(inner, line, typing_only)
 
 
 def layer(module: str) -> str:
@@ -177,14 +185,14 @@ def test_imports_point_down() -> None:
     wrong = [
         f"{where(module, line)} imports portico.{target}"
         for module in modules()
-        for target, line in own_imports(module)
+        for target, line, _ in own_imports(module)
         if unit(target) != unit(module) and RANKS[layer(target)] >= RANKS[layer(module)]
     ]
     assert wrong == []
 
 
 def test_nothing_imports_in_a_circle() -> None:
-    edges = {module: {target for target, _ in own_imports(module)} for module in modules()}
+    edges = {m: {target for target, _, typing_only in own_imports(m) if not typing_only} for m in modules()}
     done: set[str] = set()
 
     def circle_from(module: str, way: tuple[str, ...]) -> tuple[str, ...]:
@@ -206,7 +214,7 @@ def test_what_must_be_pure_imports_nothing_impure(folder: str) -> None:
     wrong = [
         f"{where(module, line)} imports {name}"
         for module in modules()
-        for name, line in all_imports(module)
+        for name, line, _ in all_imports(module)
         if layer(module) == folder and name.split(".")[0] in IMPURE
     ]
     assert wrong == []
@@ -248,7 +256,7 @@ def test_what_must_be_pure_loads_no_machinery(name: str) -> None:
 
 def disk_uses(module: str) -> Iterator[str]:
     """Yield each place where a module could reach the disk by itself."""
-    for name, line in all_imports(module):
+    for name, line, _ in all_imports(module):
         first, _, rest = name.partition(".")
         if first in DISK_MODULES or (first == "os" and rest and rest not in OS_WITHOUT_DISK):
             yield f"{where(module, line)} imports {name}"
@@ -265,10 +273,15 @@ def test_one_module_touches_the_files_of_a_served_folder() -> None:
     assert [use for module in others for use in disk_uses(module)] == []
 
 
+def test_only_the_root_goes_through_the_door() -> None:
+    users = {m for m in modules() if any(target == "apps.files.door" for target, _, _ in own_imports(m))}
+    assert users <= {"apps.files.root"}
+
+
 def test_each_app_loads_its_page_in_one_place() -> None:
     readers: dict[str, list[str]] = {}
     for module in modules():
-        if any(name.startswith("importlib.resources") for name, _ in all_imports(module)):
+        if any(name.startswith("importlib.resources") for name, _, _ in all_imports(module)):
             readers.setdefault(unit(module), []).append(module)
     assert {app: found for app, found in readers.items() if len(found) > 1} == {}
 
