@@ -1,1 +1,52 @@
-"""Portico: the front door for whatever you serve from Python."""
+"""Portico: the front door for whatever you serve from Python.
+
+    from portico import HttpWebServer
+
+    HttpWebServer(8000, "static").start()
+
+The names below are loaded when they are first used (PEP 562), so `import portico` costs next to nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portico.apps.files.web import HttpWebServer
+    from portico.errors import ConfigError, Gone, PeerError, PorticoError, Refused, UsageError
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ConfigError": "portico.errors",
+    "Gone": "portico.errors",
+    "HttpWebServer": "portico.apps.files.web",
+    "PeerError": "portico.errors",
+    "PorticoError": "portico.errors",
+    "Refused": "portico.errors",
+    "UsageError": "portico.errors",
+}
+
+__all__ = [
+    "ConfigError",
+    "Gone",
+    "HttpWebServer",
+    "PeerError",
+    "PorticoError",
+    "Refused",
+    "UsageError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name where it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'portico' has no attribute {name!r}; it has {', '.join(__all__)}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -24,7 +24,7 @@ class Record(NamedTuple):
     """One answered request. The texts are as the peer sent them.
 
     time_s: when its head was complete, seconds since 1970. peer: its address, without the port.
-    method, target: "" where the head could not be read. version: 10 or 11.
+    method, target: "" or "-" where the head could not be read. version: 10 or 11.
     body_bytes: what was sent after the head. duration_s: from the head's end to the last byte handed over.
     coding: the content coding of the answer, "" for none. note: a word of ours on what went wrong, or "".
     """
@@ -73,6 +73,7 @@ class AccessLog:
             self.lost += len(batch)
 
 
+_NO_METHOD = ("", "-")
 _MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _VERSIONS = {10: "HTTP/1.0", 11: "HTTP/1.1"}
 
@@ -125,8 +126,11 @@ class Apache:
                 self._tick(int(time_s))
             if not (target.isascii() and target.isprintable() and '"' not in target and "\\" not in target):
                 target = escape(target)
-            request = f"{_safe(method)} {target} {_VERSIONS.get(version, 'HTTP/?')}" if method else "-"
-            line = f'{_safe(peer).replace(" ", _SPACE) or "-"} - - [{self._stamp}] "{request}" {status} {body_bytes or "-"}'
+            request = f"{_safe(method)} {target} {_VERSIONS.get(version, 'HTTP/?')}"
+            if method in _NO_METHOD:
+                request = "-"
+            host = _safe(peer).replace(" ", _SPACE) or "-"
+            line = f'{host} - - [{self._stamp}] "{request}" {status} {body_bytes or "-"}'
             lines.append(f'{line} "{_safe(referer) or "-"}" "{_safe(agent) or "-"}"' if self._is_combined else line)
         lines.append("")
         return "\n".join(lines).encode("ascii")
@@ -241,8 +245,8 @@ def duration_text(seconds: float) -> str:
 
 
 def is_loopback(peer: str) -> bool:
-    """Say whether a peer's address is this machine itself: such a peer is not named in the pretty log."""
-    return peer in ("", "::1", "localhost") or peer.startswith(("127.", "::ffff:127."))
+    """Say whether a peer is this machine itself; the pretty log does not name such a peer."""
+    return peer in ("", "::1", "localhost", "unix") or peer.startswith(("127.", "::ffff:127."))
 
 
 _STATUS_COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
@@ -252,7 +256,7 @@ _PATH_COLUMNS = 32
 class Pretty:
     """Lines for a person: time, status, method, path, size, coding, duration, peer unless it is this machine.
 
-    Lines that differ only in time and duration are folded: `x14` is how often, and time and duration are the last one's.
+    Lines that differ only in time and duration are folded: `x14` is how often, time and duration are the last one's.
     Within one batch that always happens; on a terminal the line already there is rewritten as well, provided that it
     is still the last one (`interrupt` tells that it is not) and takes no more than one row.
 

@@ -1,0 +1,184 @@
+"""Commands that load when they are called, print help a person can read, and complain in one line.
+
+In: the words of the command line. Out: a click command that runs, a help page, or `complaint`'s two lines.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from portico.cli.help import Section, page
+from portico.cli.options import SettingOption
+from portico.cli.words import Words, language_of
+from portico.errors import PorticoError, excerpt
+
+
+def words_of_environment() -> Words:
+    """Return the texts in the language of the person at this terminal."""
+    return Words(language_of(os.environ))
+
+
+class Example(NamedTuple):
+    """A line for the help page. words: the key of what it does."""
+
+    line: str
+    words: str
+
+
+class PageCommand(click.Command):
+    """A command whose help page is made of sections.
+
+    arguments: rows of (how it is written, key of its text). examples: shown after the options.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        params: list[click.Parameter],
+        arguments: Sequence[tuple[str, str]],
+        examples: Sequence[Example],
+        **attrs: object,
+    ) -> None:
+        super().__init__(name, params=params, **attrs)  # type: ignore[arg-type]
+        self.arguments = arguments
+        self.examples = examples
+
+    def usage(self, ctx: click.Context) -> str:
+        """Return how the command is written, on one line."""
+        return " ".join([ctx.command_path, "[OPTIONS]", *(f"[{left}]" for left, _ in self.arguments)])
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Lay out the help page in the person's language."""
+        words = words_of_environment()
+        heading = [f"{ctx.command_path}: {words(self.name or '')}", "", f"{words('usage')}: {self.usage(ctx)}"]
+        sections = [
+            Section(words("arguments"), [(left, words(key)) for left, key in self.arguments]),
+            *self._option_sections(words),
+            Section(words("other"), [("    --help", words("help-option"))]),
+            Section(words("examples"), [(example.line, words(example.words)) for example in self.examples]),
+        ]
+        return page(heading, sections, words("environment"), shutil.get_terminal_size().columns)
+
+    def _option_sections(self, words: Words) -> list[Section]:
+        rows: dict[str, list[tuple[str, str]]] = {}
+        for param in self.params:
+            if isinstance(param, SettingOption):
+                text, default = param.right_column(words.language), param.shown_default()
+                if default:
+                    text += f" [{words('default', value=default)}]"
+                rows.setdefault(param.group, []).append((param.left_column(), text))
+            elif isinstance(param, click.Option) and not param.hidden:
+                left = ", ".join(param.opts) if len(param.opts) > 1 else f"    {param.opts[0]}"
+                rows.setdefault("http.server", []).append((f"{left} {param.metavar}", words(param.help or "")))
+        return [Section(words(group), found) for group, found in rows.items()]
+
+
+class CommandGroup(click.Group):
+    """A command with commands below it, each in a module that is loaded when it is called.
+
+    homes: a command's name to the module that has it as `command`.
+    """
+
+    def __init__(self, name: str, homes: Mapping[str, str], examples: Sequence[Example]) -> None:
+        version = click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_show_version)
+        super().__init__(name, params=[version], no_args_is_help=False, invoke_without_command=True)
+        self.callback = self._help_without_command
+        self._homes = homes
+        self._examples = examples
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in the order of the table."""
+        return list(self._homes)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; None where there is none of that name."""
+        if cmd_name not in self._homes:
+            return None
+        command: click.Command = import_module(self._homes[cmd_name]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names; UsageError with the nearest name where it names none."""
+        if args[0] not in self._homes:
+            words = words_of_environment()
+            hint = f"{ctx.command_path} serve {args[0]}" if os.path.exists(args[0]) else _nearest(args[0], self._homes)
+            said = words("no-command", name=excerpt(args[0]))
+            raise click.UsageError(said + (words("did-you-mean", name=hint) if hint else ""), ctx)
+        return super().resolve_command(ctx, args)
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Lay out the help page in the person's language."""
+        words = words_of_environment()
+        heading = [f"{ctx.command_path}: {words('about')}", ""]
+        heading.append(f"{words('usage')}: {ctx.command_path} COMMAND [OPTIONS] [...]")
+        sections = [
+            Section(words("commands"), [(name, words(name)) for name in self._homes]),
+            Section(words("other"), [("--version", words("version-option")), ("--help", words("help-option"))]),
+            Section(words("examples"), [(example.line, words(example.words)) for example in self._examples]),
+        ]
+        return page(heading, sections, words("serve-help"), shutil.get_terminal_size().columns)
+
+    def _help_without_command(self) -> None:
+        ctx = click.get_current_context()
+        if ctx.invoked_subcommand is None:
+            click.echo(self.get_help(ctx))
+
+
+def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    from portico import __version__
+
+    if value:
+        click.echo(f"portico {__version__}")
+        ctx.exit()
+
+
+def _nearest(word: str, known: Sequence[str] | Mapping[str, str]) -> str:
+    return next(iter(get_close_matches(word, list(known), 1)), "")
+
+
+def complaint(exc: click.ClickException | PorticoError, command: str, words: Words) -> str:
+    """Return what is printed for a mistake: one line that says what is wrong, one that says where to look.
+
+    command: what was called, as far as it is known without click, as `portico`.
+    """
+    ctx = exc.ctx if isinstance(exc, click.UsageError) else None
+    command = ctx.command_path if ctx is not None else command
+    said = _wrong(exc, words).replace("\n", " ")
+    return f"{command}: {said}\n{words('see-help', command=command)}"
+
+
+def _wrong(exc: click.ClickException | PorticoError, words: Words) -> str:
+    """Say what is wrong without click's own sentences, which are English alone."""
+    if isinstance(exc, click.NoSuchOption):
+        # What was typed, cut and quoted: it may hold anything.
+        hint = _nearest(exc.option_name, [opt for param in _params(exc) for opt in param.opts + param.secondary_opts])
+        said = words("no-option", name=excerpt(exc.option_name)[1:-1])
+        return said + (words("did-you-mean", name=hint) if hint else "")
+    if isinstance(exc, click.BadParameter):
+        return f"{_named(exc, words)}: {exc.message}" if exc.param is not None else exc.message
+    if isinstance(exc, click.BadOptionUsage):
+        return words("takes-no-value" if "not take" in exc.message else "needs-value", name=exc.option_name)
+    return exc.message if isinstance(exc, click.ClickException) else str(exc)
+
+
+def _params(exc: click.UsageError) -> list[click.Parameter]:
+    return exc.ctx.command.get_params(exc.ctx) if exc.ctx is not None else []
+
+
+def _named(exc: click.BadParameter, words: Words) -> str:
+    param, ctx = exc.param, exc.ctx
+    if param is None or not param.opts or isinstance(param, click.Argument):
+        return param.human_readable_name if param is not None else ""
+    name = max(param.opts, key=len)
+    source = ctx.get_parameter_source(param.name) if ctx is not None and param.name else None
+    if source is click.core.ParameterSource.ENVIRONMENT:
+        return words("from-environment", name=f"PORTICO_{param.name}".upper())
+    return name

@@ -1,0 +1,151 @@
+"""Single keys from a terminal, and a terminal that is always given back as it was.
+
+In: a loop and a callback. Out: one call for each key. The terminal is in cbreak mode only while this process is in its
+foreground: stopped by Ctrl-Z, moved to the background or ended, it leaves the terminal to the shell.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+# Being moved to the foreground sends no signal to a process that runs.
+_LOOK_S = 1.0
+_MAX_BYTES = 64
+
+
+def _termios() -> ModuleType | None:
+    try:
+        import termios
+    except ImportError:  # Windows
+        return None
+    return termios
+
+
+class Keyboard:
+    """The keys of the terminal at a descriptor.
+
+    open: begin. close: end, and restore the terminal; it may be called twice, and must be called.
+    """
+
+    def __init__(self, fd: int, on_key: Callable[[str], None]) -> None:
+        self._name = os.ttyname(fd)
+        self._on_key = on_key
+        self._fd = -1
+        self._saved: list[object] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def at(cls, fd: int, on_key: Callable[[str], None]) -> "Keyboard | None":
+        """Return the keyboard at a descriptor, None where there is none."""
+        if not os.isatty(fd) or _termios() is None:
+            return None
+        try:
+            return cls(fd, on_key)
+        except OSError:  # a terminal without a name, as in some containers
+            return None
+
+    def open(self) -> None:
+        """Take keys from now on; within a running loop. A terminal that cannot be opened has no keys."""
+        try:
+            # Our own opening of it: the loop makes it non-blocking, which must not happen to the shell's.
+            self._fd = os.open(self._name, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        loop.add_signal_handler(signal.SIGCONT, self._look)
+        self._look()
+
+    def close(self) -> None:
+        """Give the terminal back and take no more keys."""
+        self._leave()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._fd >= 0:
+            loop = asyncio.get_running_loop()
+            loop.remove_signal_handler(signal.SIGTSTP)
+            loop.remove_signal_handler(signal.SIGCONT)
+            os.close(self._fd)
+            self._fd = -1
+
+    def _look(self) -> None:
+        """Enter or leave cbreak mode, as this process is in the foreground or not; look again later if it is not."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._is_foreground():
+            self._enter()
+        else:
+            self._forsake()
+            self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+
+    def _is_foreground(self) -> bool:
+        try:
+            return os.tcgetpgrp(self._fd) == os.getpgrp()
+        except OSError:  # not our controlling terminal: nobody will stop us for using it
+            return True
+
+    def _enter(self) -> None:
+        termios = _termios()
+        assert termios is not None
+        try:
+            if self._saved is None:
+                self._saved = termios.tcgetattr(self._fd)
+            mode = termios.tcgetattr(self._fd)
+            mode[3] &= ~(termios.ECHO | termios.ICANON)
+            mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, mode)
+            asyncio.get_running_loop().add_reader(self._fd, self._read)
+        except (termios.error, OSError):
+            self._forsake()
+
+    def _leave(self) -> None:
+        """Restore the terminal, if it is ours now."""
+        termios = _termios()
+        saved = self._saved
+        self._forsake()
+        if saved is not None and termios is not None and self._is_foreground():
+            try:
+                termios.tcsetattr(self._fd, termios.TCSADRAIN, saved)
+            except (termios.error, OSError):  # it has hung up
+                return
+
+    def _forsake(self) -> None:
+        """Let go of the terminal without touching it: the shell has it."""
+        if self._saved is not None:
+            self._saved = None
+            asyncio.get_running_loop().remove_reader(self._fd)
+
+    def _suspend(self) -> None:
+        self._leave()
+        # The default action of SIGTSTP cannot be had while the loop handles it.
+        os.kill(os.getpid(), signal.SIGSTOP)
+        # SIGCONT's handler looks at the terminal again.
+
+    def _read(self) -> None:
+        if not self._is_foreground():
+            self._look()
+            return
+        try:
+            data = os.read(self._fd, _MAX_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._forsake()
+            return
+        # An arrow or a function key is one sequence: ESC and letters, of which none was meant.
+        for character in "" if data.startswith(b"\x1b") else data.decode("utf-8", "replace"):
+            self._on_key(character)
+
+
+def browser_may_exist(environ: dict[str, str] | os._Environ[str]) -> bool:
+    """Say whether opening a browser can mean a window, not a text browser in this very terminal."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return any(environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))

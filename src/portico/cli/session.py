@@ -1,0 +1,245 @@
+"""One run of a server in a terminal: from open sockets to the line of totals.
+
+    Session.run
+      HttpServer.open         accept
+      _greet                  banner: what, where
+      _start_survey           counts beside the server, then _surveyed
+      Keyboard.open           o l q ?, then _pressed
+      (Ctrl-C, SIGTERM)       _interrupted, _terminated
+      _finish                 drain, or cut at a second Ctrl-C; totals
+
+In: a Plan, sockets, a screen. Out: the exit code. Whatever happens, the terminal is given back.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from portico import __version__
+from portico.apps.files.site import Site
+from portico.apps.files.web import answered_names
+from portico.cli import banner
+from portico.cli.keys import Keyboard, browser_may_exist
+from portico.cli.log import open_log
+from portico.cli.places import Links, Places, links_of, open_lan
+from portico.cli.screen import Screen
+from portico.cli.shares import Share, described, entry_path, open_roots
+from portico.cli.words import Words
+from portico.errors import ConfigError
+from portico.net.addresses import Address
+from portico.net.listening import address_of, close, listen
+from portico.server.http import HttpServer
+from portico.settings import Files, Limits, Log
+
+# The first request should not share the interpreter with the survey.
+_SURVEY_DELAY_S = 0.2
+_CUT_CODE = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to serve and how. is_lan_ours: the `l` key may open and close addresses (no --bind)."""
+
+    shares: tuple[Share, ...]
+    files: Files
+    limits: Limits
+    log: Log
+    is_lan_ours: bool
+
+
+class Session:
+    """A server, its screen and its keys. Made before the loop runs, so that mistakes are reported without one.
+
+    places: sockets; this object closes them. Raises ConfigError for shares and log files that cannot be opened.
+    """
+
+    def __init__(self, plan: Plan, places: Places, screen: Screen, words: Words) -> None:
+        self._plan = plan
+        self._screen = screen
+        self._words = words
+        self._moved = places.moved
+        self._sockets = list(places.sockets)
+        self._lan_sockets = [] if not plan.is_lan_ours else [s for s in self._sockets if links_of([s]).lan]
+        self._path = entry_path(plan.shares, plan.files.base)
+        self._site = Site(open_roots(plan.shares, plan.files), plan.files, names=answered_names(plan.files))
+        self._log, self._close_log = open_log(plan.log, screen)
+        self._server = HttpServer(self._site, plan.limits, self._log)
+        self._keyboard = Keyboard.at(sys.stdin.fileno(), self._pressed) if screen.is_terminal and sys.stdin else None
+        self._stopping = asyncio.Event()
+        self._is_cut = False
+        self._began_s = time.monotonic()
+
+    async def run(self) -> int:
+        """Serve until told to stop. Returns the exit code: 0, or 130 after a second Ctrl-C."""
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):  # Windows: Ctrl-C cancels this task instead
+            loop.add_signal_handler(signal.SIGINT, self._interrupted)
+            loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
+        try:
+            await self._server.open(self._sockets)
+            self._greet()
+            survey = loop.call_later(_SURVEY_DELAY_S, self._start_survey)
+            if self._keyboard is not None:
+                self._keyboard.open()
+            await self._stopping.wait()
+            survey.cancel()
+            return await self._finish()
+        finally:
+            if self._keyboard is not None:
+                self._keyboard.close()
+            close(self._sockets)
+            self._site.close()
+            self._close_log()
+
+    # the start
+
+    def _greet(self) -> None:
+        screen, words = self._screen, self._words
+        lines = banner.greeting(__version__, described(self._plan.shares), words, screen)
+        if self._moved is not None:
+            lines.append(banner.moved_line(self._moved, address_of(self._sockets[0]).port, words))
+        lines += ["", *self._where(), ""]
+        if self._keyboard is not None:
+            lines += [f"  {screen.paint(words('keys'), 'dim')}", ""]
+        lines += [f"  {screen.paint(line, 'yellow')}" for line in self._wide_warnings()]
+        screen.line("\n".join(lines))
+
+    def _where(self) -> list[str]:
+        links = self._links()
+        lines = banner.link_lines(links, self._words, self._screen)
+        if links.lan:
+            return lines + (["", *banner.qr_lines(links, self._screen)] if self._keyboard is not None else [])
+        if self._plan.is_lan_ours:
+            lines.append(f"     {self._words('lan-off-key' if self._keyboard is not None else 'lan-off')}")
+        return lines
+
+    def _links(self) -> Links:
+        return links_of(self._sockets, self._path)
+
+    def _wide_warnings(self) -> list[str]:
+        wide = {"/": "whole-disk", os.path.realpath(os.path.expanduser("~")): "home"}
+        found = {os.path.realpath(share.path) for share in self._plan.shares}
+        return [self._words("wide", what=self._words(key)) for path, key in wide.items() if path in found]
+
+    # the survey
+
+    def _start_survey(self) -> None:
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._survey, args=(loop,), name="survey", daemon=True).start()
+
+    def _survey(self, loop: asyncio.AbstractEventLoop) -> None:
+        from portico.cli.survey import survey
+
+        files = self._plan.files
+        try:
+            roots = open_roots(self._plan.shares, replace(files, hidden=True))
+        except ConfigError:  # deleted meanwhile; requests will say so
+            return
+        found = survey(roots, shows_hidden=files.hidden, is_stopped=self._stopping.is_set)
+        for root in roots.values():
+            root.close()
+        lines = banner.survey_lines(found, self._words, self._screen)
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(self._surveyed, lines)
+
+    def _surveyed(self, lines: list[str]) -> None:
+        if not self._stopping.is_set():
+            self._screen.line("\n".join(lines))
+
+    # keys
+
+    def _pressed(self, key: str) -> None:
+        action = self._actions().get(key)
+        if action is not None and not self._stopping.is_set():
+            action()
+
+    def _actions(self) -> dict[str, Callable[[], object]]:
+        return {"o": self._open_browser, "l": self._toggle_lan, "q": self._show_qr, "?": self._show_help}
+
+    def _open_browser(self) -> None:
+        link = self._links().own[0] if self._links().own else self._links().lan[0][0]
+        if not browser_may_exist(os.environ):
+            self._screen.line(f"  {self._words('no-browser', url=link)}")
+            return
+        self._screen.line(f"  {self._words('opening', url=link)}")
+        # A browser named by BROWSER is waited for.
+        threading.Thread(target=_browse, args=(link,), name="browser", daemon=True).start()
+
+    def _show_qr(self) -> None:
+        self._screen.line("\n".join(banner.qr_lines(self._links(), self._screen)))
+
+    def _show_help(self) -> None:
+        self._screen.line(
+            "\n".join(f"  {self._words(key)}" for key in ("help-o", "help-l", "help-q", "help-?", "help-c"))
+        )
+
+    def _toggle_lan(self) -> None:
+        if not self._plan.is_lan_ours:
+            self._screen.line(f"  {self._words('lan-bind')}")
+            return
+        try:
+            self._close_lan() if self._lan_sockets else self._open_lan()
+        except ConfigError as exc:
+            self._screen.line(f"  {exc}")
+
+    def _open_lan(self) -> None:
+        self._lan_sockets = open_lan(address_of(self._sockets[0]).port)
+        if not self._lan_sockets:
+            self._screen.line(f"  {self._words('lan-none')}")
+            return
+        self._sockets += self._lan_sockets
+        self._accept(self._lan_sockets)
+        self._screen.line("\n".join(["", *self._where(), ""]))
+
+    def _close_lan(self) -> None:
+        port = address_of(self._sockets[0]).port
+        self._server.close(self._lan_sockets)
+        close(self._lan_sockets)
+        self._sockets = [sock for sock in self._sockets if sock not in self._lan_sockets]
+        self._lan_sockets = []
+        if not self._sockets:
+            # --lan had opened every interface with one socket, loopback with them.
+            self._sockets = listen(Address("tcp", host="localhost", port=port))
+            self._accept(self._sockets)
+        self._screen.line(f"  {self._words('lan-closed')}")
+
+    def _accept(self, sockets: list[socket.socket]) -> None:
+        self._opening = asyncio.ensure_future(self._server.open(sockets))
+
+    # the end
+
+    def _interrupted(self) -> None:
+        if self._stopping.is_set():
+            self._is_cut = True
+            self._server.abort()
+        self._stopping.set()
+
+    async def _finish(self) -> int:
+        screen, words = self._screen, self._words
+        if screen.is_terminal:
+            screen.write(b"\r\x1b[K")  # the ^C that the terminal echoed
+        if self._server.active:
+            screen.line(f"  {words('draining', n=self._server.active)}")
+        cut = await self._server.drain(self._plan.limits.drain)
+        totals = self._server.totals
+        if cut:
+            screen.line(f"  {words('cut', n=cut)}")
+        if self._log is not None and self._log.lost:
+            screen.line(f"  {words('lost', n=self._log.lost)}")
+        seconds = time.monotonic() - self._began_s
+        screen.line(banner.totals_line(totals.requests, totals.bytes_sent, totals.addresses, seconds, words))
+        return _CUT_CODE if self._is_cut else 0
+
+
+def _browse(link: str) -> None:
+    import webbrowser
+
+    with suppress(webbrowser.Error):
+        webbrowser.open(link)
