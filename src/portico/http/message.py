@@ -36,6 +36,8 @@ class Request:
     body_length: 0 without a body, the Content-Length, or None for a chunked body.
     keep_alive: the peer wants the connection to persist. expects_continue: it waits for a 100.
     is_secret: it carries a Cookie or credentials, so nothing may be remembered under it.
+    remembered: a handler may keep here what it worked out for this head, since equal heads share one object;
+        None at first. Whoever reads it makes sure that it is its own.
     """
 
     __slots__ = (
@@ -48,6 +50,7 @@ class Request:
         "method",
         "path",
         "query",
+        "remembered",
         "target",
         "values",
         "version",
@@ -65,6 +68,7 @@ class Request:
     keep_alive: bool
     expects_continue: bool
     is_secret: bool
+    remembered: object
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
@@ -76,11 +80,18 @@ class Source(Protocol):
     size: int
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
-        """Fill `buffer` with the bytes at `offset`; return how many. Fewer than asked means the source shrank."""
+        """Fill `buffer` with the bytes at `offset`; return how many.
+
+        Fewer than asked means that the source shrank. May wait for a disk. Raises Refused when that fails.
+        """
         ...
 
     def read_hot(self, buffer: memoryview, offset: int) -> int:
         """The same without waiting for a disk; raise BlockingIOError where that cannot be done."""
+        ...
+
+    def fileno(self) -> int:
+        """Return a descriptor of the same bytes for sendfile, -1 where there is none."""
         ...
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from portico.errors import Gone, UsageError
 from portico.http.message import Response
 from portico.server.exchange import Exchange
 from portico.server.refusals import refusal, refusal_answer
-from portico.server.sending import Transfer, release, stream
+from portico.server.sending import Socket, Transfer, release, stream
 from portico.wire.answer import AnswerHead, WholeAnswer
 from portico.wire.events import ENDED, BodyReceived, Event, HeadReceived, InputEnded, PeerFaulted
 from portico.wire.http1 import ServerCodec
@@ -295,10 +295,12 @@ class HttpConnection(asyncio.Protocol):
             self._linger_left = _LINGER_BYTES
         exchange.status = response.status
         self.codec.send_head(head, self._server.clock.date_line)
+        self._flush()
         if exchange.request.method == "HEAD":
             release(body)
             self.finish(exchange, 0)
         elif isinstance(body, tuple):
+            self._server.wheel.hasten(self, self._server.clock.now_s + self._server.limits.rate_window)
             self._transfer = Transfer(self, exchange, body, self._server.buffers)
             self._transfer.resume()
         else:
@@ -308,6 +310,20 @@ class HttpConnection(asyncio.Protocol):
         """Send a piece of the current answer's body."""
         self.codec.send_body(data)
         self._flush()
+
+    def body_sent(self, count: int) -> None:
+        """Account for bytes of the current answer's body that the kernel sent by itself."""
+        self.codec.skip_body(count)
+        self._moved += count
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether what we write is what goes over the wire."""
+        return self.transport.get_extra_info("sslcontext") is None
+
+    def second_socket(self) -> Socket:
+        """Open the connection's socket once more. The caller closes it, before the transport is closed."""
+        return Socket(self.transport.get_extra_info("socket").fileno(), self._server.loop)
 
     async def writable(self) -> None:
         """Wait until the transport has handed everything to the kernel. Raises Gone when it never will."""
@@ -415,13 +431,14 @@ class HttpConnection(asyncio.Protocol):
         wants_body = False
         if self.codec.reader is not None and exchange is not None and exchange.inbox is not None:
             wants_body = exchange.inbox.waiting_bytes <= _MAX_WAITING
-        if not (self.is_paused or wants_body or self.transport.is_closing()):
+        is_sending = self.is_paused or (self._transfer is not None and self._transfer.is_waiting)
+        if not (is_sending or wants_body or self.transport.is_closing()):
             self._mark = -1
             return now_s + limits.rate_window
         moved = self._moved - self.transport.get_write_buffer_size()
         is_slow = 0 <= self._mark and moved - self._mark < limits.min_rate * limits.rate_window
         self._mark = moved
-        if is_slow and exchange is not None and not exchange.status and not self.is_paused:
+        if is_slow and exchange is not None and not exchange.status:
             self._take_fault(PeerFaulted(408, f"the body came slower than {limits.min_rate} bytes a second"))
             self._flush()
         elif is_slow:

@@ -1,14 +1,18 @@
 """Long answers: from a Source in blocks, or from an async iterator, at the pace of the peer.
 
-A `Transfer` needs no task. It writes blocks while the kernel takes them, stops when the connection is paused and is
-resumed by it. Blocks are read into pooled buffers, straight from the page cache; a block that would have to wait for
-a disk is read in a thread. A Source that shrank under us cuts the connection: nothing is ever padded.
+A `Transfer` needs no task. It sends blocks while the kernel takes them, waits for the socket, and gives others their
+turn after each mebibyte. The kernel copies a file to the socket by itself (sendfile) where there is a file and a plain
+socket; otherwise blocks go through pooled buffers. Bytes that are not in memory are read in a thread first, so that a
+slow disk holds up nobody else. A Source that shrank under us cuts the connection: nothing is ever padded.
 """
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from portico.errors import Refused
 from portico.http.message import Body, Source, Span
 
 if TYPE_CHECKING:
@@ -16,8 +20,11 @@ if TYPE_CHECKING:
     from portico.server.exchange import Exchange
 
 BLOCK_BYTES = 256 * 1024
-_BURST_BYTES = 1024 * 1024  # then other connections get their turn
+_BURST_BYTES = 1024 * 1024
 _MAX_POOLED = 32
+_HAS_SENDFILE = hasattr(os, "sendfile")
+# What sendfile says of a file system, or a socket, that it cannot serve (sendfile(2)).
+_NO_SENDFILE = frozenset((errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSOCK))
 
 
 class BufferPool:
@@ -36,36 +43,60 @@ class BufferPool:
             self._free.append(buffer)
 
 
-def sources_of(pieces: tuple[bytes | Span, ...]) -> set[Source]:
-    """Return the distinct sources of a body in pieces."""
-    return {piece.source for piece in pieces if isinstance(piece, Span)}
-
-
 def release(body: Body) -> None:
     """Close the sources of a body that will not be sent."""
     if isinstance(body, tuple):
-        for source in sources_of(body):
+        for source in {piece.source for piece in body if isinstance(piece, Span)}:
             source.close()
+
+
+class Socket:
+    """A second descriptor of a connection's socket, for sendfile and for waiting beside the transport.
+
+    Event loops refuse to watch a descriptor that a transport owns, so this one is a duplicate. It must be closed before
+    the transport is, or the peer would not see the end.
+    """
+
+    __slots__ = ("_is_watched", "_loop", "fd")
+
+    def __init__(self, fd: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.fd = os.dup(fd)
+        self._loop = loop
+        self._is_watched = False
+
+    def watch(self, transfer: "Transfer") -> None:
+        """Call `transfer.resume` whenever the socket can be written."""
+        if not self._is_watched:
+            self._is_watched = True
+            self._loop.add_writer(self.fd, transfer.resume)
+
+    def close(self) -> None:
+        """Stop watching and close."""
+        if self._is_watched:
+            self._loop.remove_writer(self.fd)
+        os.close(self.fd)
 
 
 class Transfer:
     """A body in pieces of known length on its way out.
 
-    sent_bytes: handed to the transport so far.
+    sent_bytes: handed to the kernel or the transport so far. is_waiting: for the peer to read.
     """
 
     __slots__ = (
         "_buffer",
         "_connection",
         "_exchange",
-        "_is_busy",
         "_is_closed",
+        "_is_reading",
         "_left",
         "_offset",
         "_pieces",
         "_pool",
+        "_socket",
         "_source",
         "_sources",
+        "is_waiting",
         "sent_bytes",
     )
 
@@ -76,34 +107,38 @@ class Transfer:
         self._exchange = exchange
         self._pieces = iter(pieces)
         self._pool = pool
-        self._sources = sources_of(pieces)
-        self._buffer = pool.take()
+        self._sources = {piece.source for piece in pieces if isinstance(piece, Span)}
+        self._buffer: memoryview | None = None
+        self._socket: Socket | None = None
         self._source: Source | None = None
         self._offset = 0
         self._left = 0
-        self._is_busy = False  # a thread is reading, or our next turn is scheduled
+        self._is_reading = False  # a thread is at it
         self._is_closed = False
+        self.is_waiting = False
         self.sent_bytes = 0
 
     def resume(self) -> None:
-        """Write until the peer must catch up, others must have their turn, or all is sent."""
+        """Send until the peer must catch up, others must have their turn, or all is sent."""
         connection = self._connection
         budget = _BURST_BYTES
-        while not (self._is_busy or self._is_closed or connection.is_paused):
+        self.is_waiting = False
+        while not (self._is_reading or self._is_closed or self.is_waiting or connection.is_paused):
             if self._left == 0:
                 if not self._begin_piece():
                     self._finish()
             elif budget <= 0:
-                self._is_busy = True
-                asyncio.get_running_loop().call_soon(self._take_turn)
+                self._wait()
             else:
                 budget -= self._send_block()
 
     def close(self) -> None:
-        """Stop and release the sources; a thread that still reads releases them when it is done."""
+        """Stop, and release everything; a thread that still reads releases the sources when it is done."""
         if not self._is_closed:
             self._is_closed = True
-            if not self._is_busy:
+            if self._socket is not None:
+                self._socket.close()
+            if not self._is_reading:
                 self._release()
 
     def _release(self) -> None:
@@ -111,12 +146,12 @@ class Transfer:
             source.close()
         self._sources = set()
 
-    def _take_turn(self) -> None:
-        self._is_busy = False
-        if self._is_closed:
-            self._release()
-        else:
-            self.resume()
+    def _wait(self) -> None:
+        """Go on when the socket can be written, which may be at once, after the others."""
+        self.is_waiting = True
+        if self._socket is None:
+            self._socket = self._connection.second_socket()
+        self._socket.watch(self)
 
     def _begin_piece(self) -> bool:
         piece = next(self._pieces, None)
@@ -128,45 +163,85 @@ class Transfer:
         return piece is not None
 
     def _send_block(self) -> int:
-        """Send one block, if it is in memory. Returns its length."""
-        assert self._source is not None
-        view = self._buffer[: self._left]
+        """Send some of the current piece, if it is in memory. Returns how much."""
+        source = self._source
+        assert source is not None
         try:
-            count = self._source.read_hot(view, self._offset)
+            if _HAS_SENDFILE and self._buffer is None and source.fileno() >= 0 and self._connection.is_plain:
+                return self._send_file(source)
+            if self._buffer is None:
+                self._buffer = self._pool.take()
+            view = self._buffer[: self._left]
+            return self._write(view, source.read_hot(view, self._offset))
         except BlockingIOError:
-            self._is_busy = True
-            loop = asyncio.get_running_loop()
-            future = loop.run_in_executor(None, self._source.read_into, view, self._offset)
-            future.add_done_callback(self._block_read)
+            self._read_later(source)
             return 0
-        return self._write(count)
 
-    def _block_read(self, future: asyncio.Future[int]) -> None:
-        self._is_busy = False
-        error = None if future.cancelled() else future.exception()
-        if self._is_closed or future.cancelled():
-            self._release()
-        elif isinstance(error, OSError):
-            self._connection.cut(self._exchange, f"reading failed: {error.strerror}")
-        elif error is not None:
-            raise error
-        else:
-            self._write(future.result())
-            self.resume()
+    def _send_file(self, source: Source) -> int:
+        """Let the kernel send. Raises BlockingIOError where it would have to wait for a disk."""
+        count = min(self._left, _BURST_BYTES)
+        probe = memoryview(bytearray(1))
+        if source.read_hot(probe, self._offset) + source.read_hot(probe, self._offset + count - 1) < 2:
+            return self._shrank()
+        if self._socket is None:
+            self._socket = self._connection.second_socket()
+        try:
+            sent = os.sendfile(self._socket.fd, source.fileno(), self._offset, count)
+        except BlockingIOError:
+            self._wait()
+            return 0
+        except OSError as exc:
+            if exc.errno in _NO_SENDFILE:
+                self._buffer = self._pool.take()
+            else:
+                self._connection.cut(self._exchange, "cut")
+                self.close()
+            return 0
+        self._connection.body_sent(sent)
+        return self._advance(sent) if sent else self._shrank()
 
-    def _write(self, count: int) -> int:
-        if count < min(self._left, BLOCK_BYTES):
-            self._connection.cut(self._exchange, "the file shrank while it was sent")
-            return count
+    def _write(self, view: memoryview, count: int) -> int:
+        if count < len(view):
+            return self._shrank()
+        self._connection.write_body(view)
+        return self._advance(count)
+
+    def _advance(self, count: int) -> int:
         self._offset += count
         self._left -= count
         self.sent_bytes += count
-        self._connection.write_body(self._buffer[:count])
         return count
+
+    def _shrank(self) -> int:
+        self._connection.cut(self._exchange, "the file shrank while it was sent")
+        self.close()
+        return 0
+
+    def _read_later(self, source: Source) -> None:
+        """Have a thread read the next block; afterwards it is in memory, at least for a moment."""
+        self._is_reading = True
+        if self._buffer is None:
+            self._buffer = self._pool.take()
+        view = self._buffer[: self._left]
+        future = asyncio.get_running_loop().run_in_executor(None, source.read_into, view, self._offset)
+        future.add_done_callback(lambda done: self._block_read(done, view))
+
+    def _block_read(self, future: asyncio.Future[int], view: memoryview) -> None:
+        self._is_reading = False
+        error = None if future.cancelled() else future.exception()
+        if self._is_closed or future.cancelled():
+            self._release()
+        elif error is not None:
+            self._connection.cut(self._exchange, str(error) if isinstance(error, Refused) else "reading failed")
+            self.close()
+        else:
+            self._write(view, future.result())
+            self.resume()
 
     def _finish(self) -> None:
         # The transport is not paused, so it has let go of the buffer.
-        self._pool.give(self._buffer)
+        if self._buffer is not None:
+            self._pool.give(self._buffer)
         self.close()
         self._connection.finish(self._exchange, self.sent_bytes)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from portico.errors import PeerError, excerpt
 from portico.wire.events import ENDED, BodyReceived, Event, MessageEnded
-from portico.wire.fields import field_lines, parse_trailers
+from portico.wire.fields import parse_trailers, trailer_lines
 
 # chunk-size [ chunk-ext ]: at most 15 digits, so that no size reaches 2**60 (RFC 9112 7.1: anticipate overflow).
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]?;[\t\x20-\x7e\x80-\xff]*)?")
@@ -65,7 +65,17 @@ class CloseReader:
 class ChunkedReader:
     """A chunked body (RFC 9112 7.1): `max_body` bounds its bytes, `max_trailer` those of its trailer section."""
 
-    __slots__ = ("_buffer", "_extensions_left", "_left", "_max_body", "_max_trailer", "_room", "_step", "_trailers")
+    __slots__ = (
+        "_buffer",
+        "_extensions_left",
+        "_is_complete",
+        "_left",
+        "_max_body",
+        "_max_trailer",
+        "_room",
+        "_step",
+        "_trailers",
+    )
 
     def __init__(self, max_body: int, max_trailer: int) -> None:
         self._max_body = max_body
@@ -73,41 +83,45 @@ class ChunkedReader:
         self._room = max_body
         self._extensions_left = _MAX_EXTENSIONS
         self._buffer = b""
+        self._is_complete = False
         self._left = 0
         self._trailers: list[bytes] = []
-        self._step: Callable[[bytes, list[Event]], bytes | None] = self._read_size
+        self._step: Callable[[bytes, int, list[Event]], int] = self._read_size
 
     def feed(self, data: bytes, events: list[Event]) -> bytes | None:
-        """Take chunks from `data` until the last one; each step returns what it left, or None if it wants more."""
-        rest: bytes | None = self._buffer + data
-        while rest is not None:
-            self._buffer = rest
-            before = self._step
-            rest = before(rest, events)
-            if events and isinstance(events[-1], MessageEnded):
-                return rest
+        """Take chunks from `data` until the last one.
+
+        Each step returns where it stopped, or where it began if it wants more. Only offsets move, not bytes: a body of
+        one-byte chunks would otherwise be copied once a chunk.
+        """
+        data = self._buffer + data
+        start = 0
+        while (end := self._step(data, start, events)) > start:
+            start = end
+            if self._is_complete:
+                return data[start:]
+        self._buffer = data[start:]
         return None
 
     def feed_eof(self, events: list[Event]) -> None:
         """Refuse: the last chunk has not come."""
         raise PeerError(400, _CUT)
 
-    def _take_line(self, data: bytes, limit: int) -> tuple[bytes, bytes] | None:
-        """Split one CRLF-ended line of at most `limit` bytes off; None if it is not complete yet."""
-        end = data.find(b"\n", 0, limit + 2)
+    def _take_line(self, data: bytes, start: int, *, limit: int, status: int) -> bytes | None:
+        """Return one CRLF-ended line of at most `limit` bytes, without its end; None if it is not complete yet."""
+        end = data.find(b"\n", start, start + limit + 2)
         if end < 0:
-            if len(data) > limit:
-                raise PeerError(400, f"a line of over {limit} bytes in a chunked body")
+            if len(data) - start > limit + 1:
+                raise PeerError(status, f"a line of over {limit} bytes in a chunked body")
             return None
-        if end == 0 or data[end - 1] != 13:
+        if end == start or data[end - 1] != 13:
             raise PeerError(400, "a bare LF in a chunked body")
-        return data[: end - 1], data[end + 1 :]
+        return data[start : end - 1]
 
-    def _read_size(self, data: bytes, events: list[Event]) -> bytes | None:
-        split = self._take_line(data, _MAX_CHUNK_LINE)
-        if split is None:
-            return None
-        line, rest = split
+    def _read_size(self, data: bytes, start: int, events: list[Event]) -> int:
+        line = self._take_line(data, start, limit=_MAX_CHUNK_LINE, status=400)
+        if line is None:
+            return start
         match = _CHUNK_LINE.fullmatch(line)
         if match is None:
             raise PeerError(400, f"{excerpt(line)} is not a chunk size")
@@ -119,40 +133,39 @@ class ChunkedReader:
         if self._room < 0:
             raise PeerError(413, _TOO_LARGE.format(self._max_body))
         self._step = self._read_data if self._left else self._read_trailer
-        return rest
+        return start + len(line) + 2
 
-    def _read_data(self, data: bytes, events: list[Event]) -> bytes | None:
-        piece = data[: self._left]
+    def _read_data(self, data: bytes, start: int, events: list[Event]) -> int:
+        piece = data[start : start + self._left]
         if piece:
             events.append(BodyReceived(piece))
         self._left -= len(piece)
-        if self._left:
-            self._buffer = b""
-            return None
-        self._step = self._read_chunk_end
-        return data[len(piece) :]
+        if not self._left:
+            self._step = self._read_chunk_end
+        return start + len(piece)
 
-    def _read_chunk_end(self, data: bytes, events: list[Event]) -> bytes | None:
-        if not b"\r\n".startswith(data[:2]):
+    def _read_chunk_end(self, data: bytes, start: int, events: list[Event]) -> int:
+        end = data[start : start + 2]
+        if not b"\r\n".startswith(end):
             raise PeerError(400, "a chunk is longer than its size")
-        if len(data) < 2:
-            return None
+        if len(end) < 2:
+            return start
         self._step = self._read_size
-        return data[2:]
+        return start + 2
 
-    def _read_trailer(self, data: bytes, events: list[Event]) -> bytes | None:
-        split = self._take_line(data, self._max_trailer)
-        if split is None:
-            return None
-        line, rest = split
-        if not line:
+    def _read_trailer(self, data: bytes, start: int, events: list[Event]) -> int:
+        line = self._take_line(data, start, limit=self._max_trailer, status=431)
+        if line is None:
+            return start
+        if line:
+            self._max_trailer -= len(line) + 2
+            if self._max_trailer < 0:
+                raise PeerError(431, "the trailer section is too large")
+            self._trailers.append(line)
+        else:
             events.append(MessageEnded(parse_trailers(self._trailers)))
-            return rest
-        self._max_trailer -= len(line) + 2
-        if self._max_trailer < 0:
-            raise PeerError(431, "the trailer section is too large")
-        self._trailers.append(line)
-        return rest
+            self._is_complete = True
+        return start + len(line) + 2
 
 
 BodyReader = LengthReader | CloseReader | ChunkedReader
@@ -183,10 +196,15 @@ class BodyWriter:
             self._left -= len(data)
         return [data] if data else []
 
+    def skip(self, count: int) -> None:
+        """Count bytes of a body of known length that were sent by other means."""
+        if self._left is not None:
+            self._left -= count
+
     def end(self, trailers: Iterable[tuple[str, str]] = ()) -> bytes:
         """Close the body. trailers: only chunks can carry them, otherwise they are left out."""
         if self._is_chunked:
-            return b"0\r\n" + field_lines(trailers) + b"\r\n"
+            return b"0\r\n" + trailer_lines(trailers) + b"\r\n"
         if self._left:
             self.fault = f"the body is {self._left} bytes shorter than its Content-Length"
         return b""

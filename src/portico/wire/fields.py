@@ -43,7 +43,8 @@ def _check_length(value: str) -> None:
 
 
 def _check_coding(value: str) -> None:
-    codings = [coding.strip().lower() for coding in value.split(",")]
+    # Nothing but blanks is trimmed: str.strip() would also take 0x85 and 0xa0, and so hide a coding that others see.
+    codings = [coding.strip(" \t").lower() for coding in value.split(",")]
     if codings == ["chunked"]:
         return
     if codings[-1] == "chunked" and "chunked" not in codings[:-1]:
@@ -66,7 +67,8 @@ def parse_field_line(line: bytes) -> Field:
     """
     name, colon, value = line.partition(b":")
     if not colon or _TOKEN.fullmatch(name) is None:
-        raise PeerError(400, f"{excerpt(line)} is not a field line: a token, then a colon")
+        # Without what follows the colon: it may be a password.
+        raise PeerError(400, f"{excerpt(name)} does not begin a field line: a token, then a colon")
     if _CONTROL.search(value):
         raise PeerError(400, f"field {excerpt(name)} has a control byte in its value")
     raw = (name.lower(), value.strip(b" \t"))
@@ -123,6 +125,11 @@ def check_field(name: str, value: str) -> None:
         raise UsageError(f"the value of {name}, {excerpt(value)}, has characters that no field may carry")
 
 
+def is_framing(name: str) -> bool:
+    """Tell whether a field frames the message, so that only the codec may write it."""
+    return name.lower() in _OURS
+
+
 def field_lines(fields: Iterable[tuple[str, str]]) -> bytes:
     """Write field lines; names and values are validated, framing fields left out: they are the server's."""
     lines = []
@@ -131,3 +138,12 @@ def field_lines(fields: Iterable[tuple[str, str]]) -> bytes:
         if name.lower() not in _OURS:
             lines.append(f"{name}: {value}\r\n")
     return "".join(lines).encode("latin-1")
+
+
+def trailer_lines(fields: Iterable[tuple[str, str]]) -> bytes:
+    """Write the lines of a trailer section; UsageError for a field that may not stand there (RFC 9110 6.5.1)."""
+    pairs = tuple(fields)
+    for name, _ in pairs:
+        if name.lower() in _NOT_IN_TRAILERS - _OURS:
+            raise UsageError(f"{name} cannot be sent behind a body; send it in the head")
+    return field_lines(pairs)

@@ -25,7 +25,7 @@ _METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
 _TARGET_BYTES = bytes(byte for byte in range(0x21, 0x100) if byte not in b"#\x7f")
 _METHODS = {name.encode(): name for name in "GET HEAD POST PUT DELETE OPTIONS PATCH TRACE CONNECT".split()}
 _VERSIONS = {b"HTTP/1.1": 11, b"HTTP/1.0": 10}
-_OTHER_VERSION = re.compile(rb"HTTP/[02-9]\.[0-9]")
+_OTHER_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
 _COOKIE = b"\r\nCookie: "
 _SECRET = frozenset(("cookie", "authorization", "proxy-authorization"))
@@ -82,9 +82,12 @@ class HeadMemo:
         return block
 
     def remember(self, head: bytes, request: Request) -> MemoisedEvents:
-        """Return the events of a request without a body, remembered under its exact bytes if it may be."""
+        """Return the events of a request that ends with its head, remembered under its exact bytes if it may be.
+
+        One with a body is never remembered: its head alone is not the whole of it.
+        """
         events = (HeadReceived(request), ENDED)
-        if not request.is_secret and len(head) <= _MAX_HEAD:
+        if request.body_length == 0 and not request.is_secret and len(head) <= _MAX_HEAD:
             if len(self.heads) >= _MAX_HEADS:
                 self.heads.clear()
             self.heads[head] = events
@@ -108,7 +111,10 @@ def parse_request(head: bytes, limits: Limits, memo: HeadMemo) -> Request:
         end = data.find(b"\r\n", start + 2)
         rest, cookie = (data[:start], data[start:]) if end < 0 else (data[:start] + data[end:], data[start:end])
         block = memo.blocks.get(rest) or memo.parse_block(rest, limits)
-        block = _with_cookie(block, parse_cookie_line(cookie[2:]))
+        if "cookie" in block.values:  # of several Cookie lines the order counts (RFC 9110 5.3)
+            block = memo.parse_block(data, limits)
+        else:
+            block = _with_cookie(block, parse_cookie_line(cookie[2:]))
     request.fields = block.fields
     request.values = block.values
     request.is_secret = block.is_secret
@@ -121,6 +127,7 @@ def parse_request(head: bytes, limits: Limits, memo: HeadMemo) -> Request:
 def parse_request_line(line: bytes, limits: Limits) -> Request:
     """Parse a request line into a Request that still lacks everything the fields tell."""
     request = Request()
+    request.remembered = None
     parts = line.split(b" ")
     version = _VERSIONS.get(parts[-1])
     if len(parts) != 3 or version is None:
@@ -147,7 +154,7 @@ def parse_request_line(line: bytes, limits: Limits) -> Request:
 
 
 def _request_line_fault(line: bytes, parts: list[bytes]) -> PeerError:
-    if len(parts) == 3 and _OTHER_VERSION.fullmatch(parts[2]):
+    if len(parts) == 3 and parts[2] not in _VERSIONS and _OTHER_VERSION.fullmatch(parts[2]):
         return PeerError(505, f"{parts[2].decode()} is not spoken here; HTTP/1.1 is")
     return PeerError(400, f"{excerpt(line)} is not a request line: METHOD /path HTTP/1.1")
 
@@ -161,7 +168,8 @@ def _set_other_form(request: Request) -> None:
     if request.method == "CONNECT":
         request.path = ""
         request.authority = target
-        if not is_authority(target) or ":" not in target.rpartition("]")[2]:
+        # RFC 9110 9.3.6: without a default port, an empty or missing one is an error.
+        if not is_authority(target) or not target.rpartition("]")[2].partition(":")[2]:
             raise PeerError(400, f"CONNECT wants host:port, not {excerpt(target)}")
     elif target == "*" and request.method == "OPTIONS":
         request.path = "*"
@@ -175,14 +183,11 @@ def _set_other_form(request: Request) -> None:
 
 
 def _with_cookie(block: Block, cookie: Field) -> Block:
-    fields = (*block.fields, cookie)
-    if "cookie" in block.values:
-        values = merge_values(fields)
-    else:
-        values = block.values.copy()
-        values["cookie"] = cookie[1]
-    _, _, authority, body_length, options, expects_continue, _ = block
-    return Block(fields, values, authority, body_length, options, expects_continue, True)
+    """Add the only Cookie line to a block without one."""
+    fields, values, authority, body_length, options, expects_continue, _ = block
+    values = values.copy()
+    values["cookie"] = cookie[1]
+    return Block((*fields, cookie), values, authority, body_length, options, expects_continue, True)
 
 
 def _apply(request: Request, block: Block) -> None:

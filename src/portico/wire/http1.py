@@ -20,6 +20,7 @@ from portico.wire.events import ENDED, Event, InputEnded, PeerFaulted, StatusHea
 from portico.wire.fields import field_lines, merge_values, parse_field_line
 from portico.wire.head import HeadMemo, parse_request, parse_request_line
 
+_EMPTY_LINES = re.compile(rb"(?:\r\n)*")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _TOKEN_START = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]|\r?\Z")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
@@ -42,6 +43,7 @@ class ServerCodec:
 
     __slots__ = (
         "_is_deaf",
+        "_is_half_closed",
         "_limits",
         "_memo",
         "_out",
@@ -62,7 +64,8 @@ class ServerCodec:
         self.reader: LengthReader | ChunkedReader | None = None
         self._writer: BodyWriter | None = None
         self._scanned = 0
-        self._is_deaf = False
+        self._is_deaf = False  # nothing is understood any more: the input has ended, or was refused
+        self._is_half_closed = False
         self.buffered = b""
         self.request: Request | None = None
         self.is_last = False
@@ -86,19 +89,29 @@ class ServerCodec:
             self._feed(self.buffered + data, events)
         except PeerError as fault:
             self._refuse(fault, events)
+        if self._is_half_closed:
+            self._end_input(events)
         return events
 
     def feed_eof(self) -> Sequence[Event]:
-        """Say that the peer has closed its side; what it asked before is still answered."""
-        if self._is_deaf:
-            return ()
+        """Say that the peer has closed its side; what it asked before is still answered.
+
+        Requests that wait behind the current one delay InputEnded: `feed(b"")` returns it with the last of them.
+        """
         events: list[Event] = []
-        if self.reader is None and (self.request is not None or not self.buffered.strip(b"\r\n")):
+        self._is_half_closed = True
+        self._end_input(events)
+        return events
+
+    def _end_input(self, events: list[Event]) -> None:
+        if self._is_deaf:
+            return
+        is_cut = self.request is None or self.reader is not None
+        if not self.buffered.strip(b"\r\n") and self.reader is None:
             self.is_last = self._is_deaf = True
             events.append(InputEnded())
-        else:
+        elif is_cut:
             self._refuse(PeerError(400, "the connection ended in the middle of a request"), events)
-        return events
 
     def _refuse(self, fault: PeerError, events: list[Event]) -> None:
         self.buffered = b""
@@ -119,9 +132,10 @@ class ServerCodec:
 
     def _feed_head(self, data: bytes, events: list[Event]) -> bytes | None:
         """Parse a head off `data`; return what follows, or None while it is incomplete."""
-        # RFC 9112 2.2: an empty line before a request line is ignored, some clients end a POST with one.
+        # RFC 9112 2.2: empty lines before a request line are ignored, some clients end a POST with one.
         if data[:2] == b"\r\n":
-            data = data[2:]
+            match = _EMPTY_LINES.match(data)
+            data = data[match.end() :] if match else data
             self._scanned = 0
         end = data.find(b"\r\n\r\n", self._scanned) + 4
         if end < 4:
@@ -130,6 +144,7 @@ class ServerCodec:
             return None
         self._scanned = 0
         if end > self._limits.max_head:
+            self._check_partial(data[: self._limits.max_head])
             raise PeerError(431, f"a request head of {end} bytes; at most {self._limits.max_head} are accepted here")
         head = data[:end]
         known = self._memo.heads.get(head)
@@ -191,7 +206,7 @@ class ServerCodec:
             kind += 3
         self._out.append(answer.render(date_line, kind))
         self.request = None
-        self.closing = self.is_last
+        self.closing = self._is_deaf = self.is_last
 
     def send_head(self, head: AnswerHead, date_line: bytes) -> None:
         """Begin an answer that `send_body` and `send_end` complete.
@@ -214,6 +229,11 @@ class ServerCodec:
             self._out += self._writer.write(data)
             self.fault = self._writer.fault
 
+    def skip_body(self, count: int) -> None:
+        """Account for `count` bytes of a body of known length that the caller has sent by other means (sendfile)."""
+        if self._writer is not None:
+            self._writer.skip(count)
+
     def send_end(self, trailers: Iterable[tuple[str, str]] = ()) -> None:
         """Complete the answer; one that is shorter than its length closes the connection."""
         if self._writer is not None:
@@ -224,7 +244,7 @@ class ServerCodec:
             self.is_last = self.is_last or bool(self.fault)
             self._writer = None
         self.request = None
-        self.closing = self.is_last
+        self.closing = self._is_deaf = self.is_last
 
     def outgoing(self) -> list[bytes | memoryview]:
         """Hand over what must be written now, in order."""
@@ -239,19 +259,25 @@ class ClientCodec:
     closing: the connection cannot be used again.
     """
 
-    __slots__ = ("_buffer", "_limits", "_method", "_out", "_reader", "_writer", "closing")
+    __slots__ = ("_buffer", "_is_last", "_limits", "_method", "_out", "_reader", "_writer", "closing")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._buffer = b""
-        self._method = ""
+        self._is_last = False  # the response under way said that the connection closes behind it
+        self._method = ""  # of the request whose response is awaited
         self._out: list[bytes | memoryview] = []
         self._reader: BodyReader | None = None
         self._writer = BodyWriter(0, is_chunked=False)
         self.closing = False
 
     def send_request(self, method: str, target: str, fields: Iterable[tuple[str, str]], length: int | None) -> None:
-        """Send a request head. length: of its body; 0 for none, None for chunks."""
+        """Send a request head. length: of its body; 0 for none, None for chunks.
+
+        Raises UsageError for what may not be sent, and when the connection is not ready for another request.
+        """
+        if self._method or self.closing:
+            raise UsageError("a connection carries one exchange at a time, and none once it is closing")
         if _METHOD.fullmatch(method) is None or _TARGET.fullmatch(target) is None:
             raise UsageError(f"{excerpt(f'{method} {target}')} is not a request line")
         framing = b"Transfer-Encoding: chunked\r\n" if length is None else b""
@@ -310,8 +336,11 @@ class ClientCodec:
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
         self._buffer = b""
-        while data:
+        while data and not self.closing:
             if self._reader is None:
+                # RFC 9112 9.2: never take for an answer what came before the question.
+                if not self._method:
+                    raise PeerError(502, "a response that no request asked for")
                 end = data.find(b"\r\n\r\n")
                 if max(end, len(data) if end < 0 else 0) > self._limits.max_head:
                     raise PeerError(502, f"a response head of over {self._limits.max_head} bytes")
@@ -324,21 +353,23 @@ class ClientCodec:
                 rest = self._reader.feed(data, events)
                 if rest is None:
                     return
-                self._reader = None
-                self._method = ""
+                self._end_response()
                 data = rest
 
+    def _end_response(self) -> None:
+        self._reader = None
+        self._method = ""
+        self.closing = self._is_last
+
     def _feed_head(self, data: bytes, events: list[Event]) -> None:
-        if not self._method:
-            raise PeerError(502, "a response that no request asked for")
         head = parse_status_head(data, self._method, self._limits)
         events.append(StatusReceived(head))
         if head.status < 200:
             return
-        self.closing = not head.keep_alive and head.body_length == 0
+        self._is_last = not head.keep_alive
         if head.body_length == 0:
-            self._method = ""
             events.append(ENDED)
+            self._end_response()
         elif head.body_length is not None:
             self._reader = LengthReader(head.body_length)
         elif "transfer-encoding" in head.values:
@@ -366,9 +397,12 @@ def parse_status_head(data: bytes, method: str, limits: Limits) -> StatusHead:
     options = {option.strip(" \t") for option in values.get("connection", "").lower().split(",")}
     keep_alive = "close" not in options and (version == 11 or "keep-alive" in options)
     length = _response_length(status, method, values)
-    is_delimited = length is not None or "transfer-encoding" in values
+    is_chunked = "transfer-encoding" in values
+    # RFC 9112 6.1: an HTTP/1.0 message with a Transfer-Encoding is framed by someone who does not know what that means.
+    is_delimited = length is not None or is_chunked
+    keep_alive = keep_alive and is_delimited and not (version == 10 and is_chunked)
     reason = (match[3] or b"").decode("latin-1")
-    return StatusHead(status, reason, version, fields, values, length, keep_alive and is_delimited)
+    return StatusHead(status, reason, version, fields, values, length, keep_alive)
 
 
 def _response_length(status: int, method: str, values: dict[str, str]) -> int | None:

@@ -80,7 +80,10 @@ def is_hidden(names: Names) -> bool:
 
 
 class Root:
-    """A folder that is served. Safe to use from several threads."""
+    """A folder that is served. Safe to use from several threads.
+
+    only: the one name in it that is given out, None for all. path: where it is, absolute.
+    """
 
     def __init__(
         self,
@@ -104,7 +107,7 @@ class Root:
         self._prefix = self.path.rstrip(b"/") + b"/"
         self._links = links
         self._hidden = hidden
-        self._only = only
+        self.only: Final = only
         self._opener: Opener | None = kernel_opener() if kernel else None
         try:
             self._anchor: Anchor | None = Anchor.of(self.path)
@@ -142,7 +145,7 @@ class Root:
         """
         self._check(segments)
         try:
-            if self._only is not None and not segments:
+            if self.only is not None and not segments:
                 return Folder(Version.of(os.fstat(self._current().held.fd)))
             found = self._find(self._current(), segments, wait)
         except OSError as exc:
@@ -172,8 +175,8 @@ class Root:
         self._check(segments)
         try:
             anchor = self._current()
-            if self._only is not None:
-                return iter([self._entry((self._only,), anchor.held.fd)] if not segments else [])
+            if self.only is not None:
+                return iter([self._entry((self.only,), anchor.held.fd)] if not segments else [])
             found = self._find(anchor, segments, True)
         except OSError as exc:
             raise _refusal(exc, segments) from exc
@@ -195,7 +198,7 @@ class Root:
                 )
         if not self._hidden and is_hidden(segments):
             raise NotServed(Reason.HIDDEN, f"{_quote(segments)} is hidden; --hidden shows names that begin with a dot")
-        if self._only is not None and segments not in ((), (self._only,)):
+        if self.only is not None and segments not in ((), (self.only,)):
             raise NotServed(Reason.MISSING, f"{_quote(segments)} is refused: {Reason.MISSING.value}")
 
     def _check_resolved(self, found: Found, segments: Names) -> None:

@@ -1,0 +1,112 @@
+"""What the settings add to every answer, read once: extra fields, CORS, isolation, caching, error pages.
+
+In: the `Files` settings; out: a `Policy`. Mistakes in them are UsageErrors at the start, never at a request.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from portico.errors import UsageError, excerpt
+from portico.http.target import path_segments
+from portico.settings import Files
+from portico.wire.answer import AnswerHead
+from portico.wire.fields import is_framing
+
+FieldList = tuple[tuple[str, str], ...]
+
+_CORS: FieldList = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", "Content-Range, ETag, Accept-Ranges, Content-Encoding"),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+)
+_PREFLIGHT: FieldList = (
+    ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
+    ("Access-Control-Allow-Headers", "*"),
+    ("Access-Control-Max-Age", "600"),
+)
+_ISOLATE: FieldList = (
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Embedder-Policy", "require-corp"),
+)
+_NO_SNIFF: FieldList = (("X-Content-Type-Options", "nosniff"),)
+
+REVALIDATE = "no-cache"
+_FOREVER = "public, max-age=31536000, immutable"
+# A content hash right before the extension of something that pages load: 8 to 64 hexadecimal digits, or 8 to 22 of
+# base64url, as build tools write them. Both must mix digits with letters, or a date or a word would pass for one.
+_HASHED = re.compile(
+    r"[.\-_](?:(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,64}"
+    r"|(?=[A-Za-z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])[A-Za-z0-9_-]{8,22})"
+    r"\.(?:m?js|css|map|wasm|json|woff2?|ttf|otf|png|jpe?g|gif|svg|webp|avif|ico|mp[34]|webm|ogg)"
+)
+_MAX_NAME = 255
+
+
+def cache_control(name: str) -> str:
+    """Return the caching rule for a file: forever where its name carries a content hash, else always ask again.
+
+    name: the last segment only.
+    """
+    start = max(name.rfind(".", 0, name.rfind(".")), name.rfind("-", 0, name.rfind(".")), 0)
+    tail = name[start:] if len(name) <= _MAX_NAME else ""
+    if _HASHED.fullmatch(tail):
+        return _FOREVER
+    # base64url hashes may hold a dash or an underscore themselves.
+    start = name.rfind("-", 0, max(start, 0))
+    return _FOREVER if start >= 0 and _HASHED.fullmatch(name[start:]) else REVALIDATE
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What goes on every answer.
+
+    always: on each of them. preflight: on the answer to OPTIONS besides. replaced: lower-case names among `always`
+    that take the place of our own. error_pages: status to segments. base: segments of --base.
+    """
+
+    always: FieldList
+    preflight: FieldList
+    replaced: frozenset[str]
+    error_pages: dict[int, tuple[bytes, ...]]
+    base: tuple[bytes, ...]
+
+    def fields(self, ours: Sequence[tuple[str, str]]) -> FieldList:
+        """Add what goes on every answer to our own fields, which give way where the settings name them."""
+        if self.replaced:
+            ours = [field for field in ours if field[0].lower() not in self.replaced]
+        return (*ours, *self.always)
+
+
+def read_policy(files: Files) -> Policy:
+    """Read the settings. Raises UsageError for what cannot be sent or understood."""
+    extra = tuple(map(_read_header, files.header))
+    replaced = frozenset(name.lower() for name, _ in extra)
+    basic = _NO_SNIFF + (_CORS if files.cors else ()) + (_ISOLATE if files.isolate else ())
+    basic = tuple(field for field in basic if field[0].lower() not in replaced)
+    base = path_segments(files.base if files.base.startswith("/") else "/" + files.base)
+    if base is None:
+        raise UsageError(f"--base {excerpt(files.base)} is not a path such as /docs")
+    pages = dict(map(_read_error_page, files.error_page))
+    return Policy(basic + extra, _PREFLIGHT if files.cors else (), replaced, pages, base.segments)
+
+
+def _read_header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    name, value = name.strip(), value.strip()
+    if not colon:
+        raise UsageError(f"--header {excerpt(text)} is not of the form 'NAME: VALUE'")
+    if is_framing(name):
+        raise UsageError(f"--header {excerpt(text)}: {name} is set by the server itself")
+    AnswerHead(200, ((name, value),), 0)
+    return name, value
+
+
+def _read_error_page(text: str) -> tuple[int, tuple[bytes, ...]]:
+    status, mark, path = text.partition("=")
+    parsed = path_segments("/" + path.lstrip("/"))
+    if not (mark and status.isascii() and status.isdigit() and 400 <= int(status) <= 599):
+        raise UsageError(f"--error-page {excerpt(text)} is not of the form 404=oops.html")
+    if parsed is None or not parsed.segments:
+        raise UsageError(f"--error-page {excerpt(text)}: {excerpt(path)} is not a path below the folder")
+    return int(status), parsed.segments

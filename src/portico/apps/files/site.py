@@ -1,0 +1,453 @@
+"""The static site: a handler that answers from one or several roots.
+
+    Site(exchange)
+      remembered plan for this very head?   -> exchange.answer           (the hot path)
+      guard, method                         -> 421, 405, 501, OPTIONS
+      _resources[path], still current?      -> _send
+      find(path)                            -> a Resource, or what else the path means: Redirect, Listed, Missing
+      _send                                 -> coding, conditions, ranges -> exchange.answer / respond
+
+A file is looked at (one stat) at most once in a turn of the event loop, and taken through the door again at most once
+a second, so that a file that is replaced, or a sidecar that appears, is seen at once, or within that second.
+Whatever might wait for a disk is done in a thread, and only then does an exchange need a task.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any, NamedTuple
+
+from portico.apps.files.compression import Compressor
+from portico.apps.files.folder import Listed, answer_folder, kind_of, language_of
+from portico.apps.files.guard import HostGuard
+from portico.apps.files.hints import nearest
+from portico.apps.files.mounts import Mounts, Place
+from portico.apps.files.opened import Folder, NoDescriptors, NotServed
+from portico.apps.files.pages import error_csp, error_page
+from portico.apps.files.policy import Policy, read_policy
+from portico.apps.files.resource import IDENTITY, Resource, Variant, load, read_all
+from portico.apps.files.root import Root
+from portico.errors import Refused
+from portico.http.conditional import allows_range, evaluate
+from portico.http.message import Request, Response
+from portico.http.negotiation import choose_encoding
+from portico.http.target import encode_path, encode_segment, path_segments
+from portico.server.exchange import Exchange
+from portico.server.refusals import refusal
+from portico.settings import Files
+from portico.wire.answer import WholeAnswer
+
+_ALLOW = "GET, HEAD, OPTIONS"
+_OTHER_METHODS = frozenset(("POST", "PUT", "DELETE", "CONNECT", "TRACE", "PATCH"))
+_MAX_RESOURCES = 4096
+_MAX_HELD_BYTES = 64 * 1024 * 1024
+_MAX_CHOICES = 1024
+_WALK_S = 1.0
+
+Work = Coroutine[Any, Any, None] | None
+
+
+class Plan(NamedTuple):
+    """What a head leads to for as long as its resource is current; kept in `Request.remembered`."""
+
+    site: "Site"
+    resource: Resource
+    coding: str
+    answer: WholeAnswer
+
+
+class Redirect(NamedTuple):
+    """The path lacks its slash, or its file name. location: relative, without the query."""
+
+    location: str
+
+
+class Missing(NamedTuple):
+    """Nothing is served there. place: where it was looked for, None outside every root."""
+
+    place: Place | None
+
+
+class Fallback(NamedTuple):
+    """Nothing is served there, but --spa has its page for it."""
+
+    page: Resource
+
+
+Found = Resource | Redirect | Listed | Missing | Fallback
+
+
+class Site:
+    """See the module.
+
+    roots: {"": root}, or a root for each name at the top. files: the settings. names: host names that are ours, None
+    to answer to every one. Raises UsageError for settings that make no sense.
+    """
+
+    def __init__(self, roots: Mapping[str, Root], files: Files, *, names: frozenset[str] | None) -> None:
+        self._mounts = Mounts(roots)
+        self._files = files
+        self._policy: Policy = read_policy(files)
+        self._guard = HostGuard(None if names is None else names.union(files.host_name))
+        self._compressor = Compressor()
+        self._resources: dict[str, Resource] = {}
+        self._held_bytes = 0
+        self._choices: dict[tuple[str | None, tuple[str, ...]], str] = {}
+        self._turn = 0
+        self._is_turning = False
+
+    def close(self) -> None:
+        """Let go of everything; to be called when no exchange is under way."""
+        for resource in self._resources.values():
+            resource.close()
+        self._resources.clear()
+        self._compressor.close()
+        self._mounts.close()
+
+    def __call__(self, exchange: Exchange) -> Work:
+        """Answer one exchange (the handler contract)."""
+        plan = exchange.request.remembered
+        if plan.__class__ is Plan and plan.site is self:
+            _, resource, coding, answer = plan
+            if resource.checked == self._turn or self._still_current(resource):
+                exchange.coding = coding
+                exchange.answer(answer)
+                return None
+            exchange.request.remembered = None
+        return self._decide(exchange)
+
+    # freshness
+
+    def _still_current(self, resource: Resource) -> bool:
+        """Look at the file, unless that was done in this turn of the loop already."""
+        if not resource.is_current:
+            return False
+        if resource.checked == self._turn:
+            return True
+        if not self._is_turning:
+            self._is_turning = True
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        if resource.root.version(resource.name) != resource.version or time.monotonic() > resource.walked_s + _WALK_S:
+            return False
+        resource.checked = self._turn
+        return True
+
+    def _next_turn(self) -> None:
+        self._is_turning = False
+        self._turn += 1
+
+    def _remember(self, path: str, new: Resource) -> Resource:
+        """Keep a resource that was just loaded; where nothing has changed, go on with the one we had."""
+        new.walked_s = time.monotonic()
+        old = self._resources.get(path)
+        if old is not None:
+            if old.is_current and old.stamp() == new.stamp() and self._is_best_packed(old):
+                new.close()
+                old.walked_s = new.walked_s
+                old.checked = self._turn
+                return old
+            self._forget(path)
+        new.checked = self._turn
+        self._resources[path] = new
+        self._held_bytes += new.held_bytes
+        while len(self._resources) > _MAX_RESOURCES or self._held_bytes > _MAX_HELD_BYTES:
+            oldest = next(iter(self._resources))
+            if oldest == path:
+                break
+            self._forget(oldest)
+        return new
+
+    def _forget(self, path: str) -> None:
+        resource = self._resources.pop(path)
+        self._held_bytes -= resource.held_bytes
+        resource.close()
+
+    def _is_best_packed(self, resource: Resource) -> bool:
+        """Tell whether no better compression of it has been finished since."""
+        for coding, variant in resource.variants.items():
+            if coding != IDENTITY and coding not in resource.sidecars:
+                packed = self._compressor.get(resource.version, coding)
+                if packed is None or variant.tag.opaque != f"{resource.base_tag}-{packed.level_tag}":
+                    return False
+        return True
+
+    # what a path means
+
+    def _decide(self, exchange: Exchange) -> Work:
+        request = exchange.request
+        if not self._guard.accepts(request.authority):
+            return self._refuse(exchange, 421, "this server does not answer to that host name (--host-name adds one)")
+        if request.method not in ("GET", "HEAD"):
+            return self._other_method(exchange)
+        resource = self._resources.get(request.path)
+        if resource is not None and self._still_current(resource):
+            return self._send(exchange, resource)
+        try:
+            found = self._find(request.path, wait=False)
+        except BlockingIOError:
+            return self._find_later(exchange)
+        except NoDescriptors:
+            return self._refuse(exchange, 503, "too many open files; try again later")
+        return self._act(exchange, found)
+
+    async def _find_later(self, exchange: Exchange) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(None, lambda: self._find(exchange.request.path, wait=True))
+        except NoDescriptors:
+            work = self._refuse(exchange, 503, "too many open files; try again later")
+        else:
+            work = self._act(exchange, found)
+        if work is not None:
+            await work
+
+    def _find(self, path: str, *, wait: bool) -> Found:
+        """Say what a path means. wait: as in `load`. Raises NoDescriptors, and BlockingIOError unless it may wait."""
+        parsed = path_segments(path)
+        if parsed is None:
+            return Missing(None)
+        base = self._policy.base
+        if base and (parsed.segments, parsed.is_directory) == (base, False):
+            return Redirect(encode_segment(base[-1]) + "/")
+        if parsed.segments[: len(base)] != base:
+            return Missing(None)
+        segments = parsed.segments[len(base) :]
+        if not segments and self._mounts.single_file is not None and parsed.is_directory:
+            return Redirect(encode_segment(self._mounts.single_file))
+        place = self._mounts.place(segments)
+        if place is None:
+            return self._top() if not segments else Missing(None)
+        if parsed.is_directory:
+            return self._find_folder(place, segments, wait)
+        return self._find_file(place, segments, wait)
+
+    def _top(self) -> Found:
+        return Listed(None, (), (), self._mounts.top()) if self._files.listing else Missing(None)
+
+    def _find_folder(self, place: Place, segments: tuple[bytes, ...], wait: bool) -> Found:
+        try:
+            index = self._load(Place(place.root, (*place.segments, b"index.html")), wait)
+            if isinstance(index, Resource):
+                return index
+        except NotServed:
+            pass
+        try:
+            if self._files.listing and isinstance(place.root.open(place.segments, wait=wait), Folder):
+                return Listed(place.root, place.segments, segments, [])
+        except NotServed:
+            pass
+        return self._fall_back(place, wait)
+
+    def _find_file(self, place: Place, segments: tuple[bytes, ...], wait: bool) -> Found:
+        try:
+            found = self._load(place, wait)
+        except NotServed:
+            return self._find_clean(place, wait)
+        if isinstance(found, Resource):
+            return found
+        return Redirect(encode_segment(segments[-1]) + "/" if segments else "./")
+
+    def _find_clean(self, place: Place, wait: bool) -> Found:
+        """Try NAME.html for NAME where --clean-urls asks for it."""
+        if self._files.clean_urls and place.segments and b"." not in place.segments[-1]:
+            try:
+                page = self._load(Place(place.root, (*place.segments[:-1], place.segments[-1] + b".html")), wait)
+                if isinstance(page, Resource):
+                    return page
+            except NotServed:
+                pass
+        return self._fall_back(place, wait)
+
+    def _fall_back(self, place: Place, wait: bool) -> Found:
+        """Answer unknown pages, but not unknown assets, with the application where --spa asks for it."""
+        if self._files.spa and not (place.segments and b"." in place.segments[-1]):
+            try:
+                page = self._load(Place(place.root, (b"index.html",)), wait)
+                if isinstance(page, Resource):
+                    return Fallback(page)
+            except NotServed:
+                pass
+        return Missing(place)
+
+    def _load(self, place: Place, wait: bool) -> Resource | Folder:
+        return load(place.root, place.segments, self._policy, packs=self._files.compress, wait=wait)
+
+    def _act(self, exchange: Exchange, found: Found) -> Work:
+        if isinstance(found, Resource):
+            return self._send(exchange, self._remember(exchange.request.path, found))
+        if isinstance(found, Fallback):
+            return self._send(exchange, self._remember(f"\0{id(found.page.root)}", found.page))
+        if isinstance(found, Redirect):
+            return self._redirect(exchange, found)
+        if isinstance(found, Listed):
+            return self._list(exchange, found)
+        return self._miss(exchange, found)
+
+    # a file
+
+    def _send(self, exchange: Exchange, resource: Resource) -> Work:
+        values = exchange.request.values
+        coding = IDENTITY
+        if len(resource.offered) > 1 and not ("range" in values and not resource.sidecars):
+            accepted = values.get("accept-encoding")
+            choice = self._choices.get((accepted, resource.offered))
+            coding = self._choose(accepted, resource.offered) if choice is None else choice
+        variant = resource.variants.get(coding)
+        if variant is None:
+            return self._pack(exchange, resource, coding)
+        return self._send_variant(exchange, resource, variant)
+
+    def _choose(self, accepted: str | None, offered: tuple[str, ...]) -> str:
+        # A client that refuses even the plain form gets it all the same (RFC 9110 12.5.3 allows that).
+        coding = choose_encoding(accepted, offered) or IDENTITY
+        if len(self._choices) >= _MAX_CHOICES:
+            self._choices.clear()
+        self._choices[accepted, offered] = coding
+        return coding
+
+    def _pack(self, exchange: Exchange, resource: Resource, coding: str) -> Work:
+        """Compress on the fly: what is there already at once, the rest in a thread."""
+        packed = self._compressor.get(resource.version, coding)
+        if packed is None:
+            return self._pack_later(exchange, resource, coding)
+        if not packed.is_smaller:
+            return self._send_variant(exchange, resource, resource.variants[IDENTITY])
+        tag = f"{resource.base_tag}-{packed.level_tag}"
+        variant = resource.variants[coding] = Variant(resource, coding, tag, packed.body)
+        self._held_bytes += len(packed.body) if resource.is_current else 0
+        return self._send_variant(exchange, resource, variant)
+
+    async def _pack_later(self, exchange: Exchange, resource: Resource, coding: str) -> None:
+        plain = resource.variants[IDENTITY]
+        body, source = plain.body, plain.source
+        if source is not None:
+            source.share()
+        try:
+            packed = await self._compressor.compress(
+                resource.version, coding, lambda: body if body is not None else read_all(source) if source else b""
+            )
+        except Refused:  # the file has changed meanwhile
+            work = self._act(exchange, await asyncio.to_thread(self._find, exchange.request.path, wait=True))
+        else:
+            if packed.is_smaller and coding not in resource.variants:
+                work = self._pack(exchange, resource, coding)
+            else:
+                work = self._send_variant(exchange, resource, resource.variants.get(coding, plain))
+        finally:
+            if source is not None:
+                source.close()
+        if work is not None:
+            await work
+
+    def _send_variant(self, exchange: Exchange, resource: Resource, variant: Variant) -> Work:
+        request = exchange.request
+        values = request.values
+        answer: WholeAnswer | Response | None = None
+        if (
+            "if-none-match" in values
+            or "if-modified-since" in values
+            or "if-match" in values
+            or ("if-unmodified-since" in values)
+        ):
+            answer = self._conditional(request, variant)
+        if answer is None and "range" in values and request.method == "GET":
+            if allows_range(values.get("if-range"), variant.validators, now_s=int(time.time())):
+                answer = variant.ranged(values["range"])
+        if answer is None:
+            answer = variant.whole()
+        exchange.coding = "" if variant.coding == IDENTITY else variant.coding
+        if isinstance(answer, Response):
+            exchange.respond(answer)
+            return None
+        if not request.is_secret:
+            request.remembered = Plan(self, resource, exchange.coding, answer)
+        exchange.answer(answer)
+        return None
+
+    def _conditional(self, request: Request, variant: Variant) -> WholeAnswer | Response | None:
+        values = request.values
+        outcome = evaluate(request.method, values, validators=variant.validators, now_s=int(time.time()))
+        if outcome == 304:
+            return variant.not_modified()
+        if outcome == 412:
+            return refusal(412, "the file is not the version that was asked for", values, self._policy.always)
+        return None
+
+    # everything else
+
+    def _other_method(self, exchange: Exchange) -> Work:
+        request = exchange.request
+        allow = (("Allow", _ALLOW),)
+        if request.method == "OPTIONS":
+            exchange.respond(Response(204, self._policy.fields(allow + self._policy.preflight)))
+            return None
+        if request.method in _OTHER_METHODS:
+            return self._refuse(exchange, 405, f"{request.method} is not possible here; {_ALLOW} are", allow)
+        return self._refuse(exchange, 501, "this method is not known here")
+
+    def _redirect(self, exchange: Exchange, found: Redirect) -> Work:
+        query = exchange.request.query
+        location = found.location if query is None else f"{found.location}?{query}"
+        status = 308 if self._files.production else 307
+        fields = (("Location", location), ("Cache-Control", "no-cache"))
+        exchange.respond(Response(status, self._policy.fields(fields)))
+        return None
+
+    async def _list(self, exchange: Exchange, found: Listed) -> None:
+        try:
+            response = await answer_folder(found, exchange.request, self._policy)
+        except NotServed:
+            work = self._miss(exchange, Missing(None))
+            if work is not None:
+                await work
+        except NoDescriptors:
+            self._refuse(exchange, 503, "too many open files; try again later")
+        else:
+            exchange.respond(response)
+
+    def _refuse(self, exchange: Exchange, status: int, reason: str, fields: tuple[tuple[str, str], ...] = ()) -> Work:
+        response = refusal(status, reason, exchange.request.values, fields)
+        exchange.respond(response._replace(fields=self._policy.fields(tuple(response.fields))))
+        return None
+
+    async def _miss(self, exchange: Exchange, found: Missing) -> None:
+        """Answer 404, with the page that the site has for it, or with ours."""
+        loop = asyncio.get_running_loop()
+        page = await loop.run_in_executor(None, self._page_for_missing)
+        if page is not None:
+            try:
+                answer = page.variants[IDENTITY].whole(404)
+                exchange.respond(answer) if isinstance(answer, Response) else exchange.answer(answer)
+            finally:
+                page.close()
+            return
+        request = exchange.request
+        if kind_of(request) != "text/html":
+            self._refuse(exchange, 404, "there is nothing at this address")
+            return
+        hints: list[str] = []
+        if not self._files.production and found.place is not None:
+            hints = await loop.run_in_executor(None, self._nearest, request.path, found.place)
+        start = encode_path(self._policy.base, True)
+        fields = (
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Cache-Control", "no-store"),
+            ("Vary", "Accept, Accept-Language, User-Agent"),
+            ("Content-Security-Policy", error_csp()),
+        )
+        body = error_page(404, language=language_of(request), hints=hints, start=start)
+        exchange.respond(Response(404, self._policy.fields(fields), body))
+
+    def _page_for_missing(self) -> Resource | None:
+        """Load the site's own page: that of --error-page 404=..., else 404.html at the top. In a thread."""
+        place = self._mounts.place(self._policy.error_pages.get(404, (b"404.html",)))
+        try:
+            page = self._load(place, True) if place is not None else None
+        except (NotServed, NoDescriptors):
+            return None
+        return page if isinstance(page, Resource) else None
+
+    def _nearest(self, path: str, place: Place) -> list[str]:
+        parsed = path_segments(path)
+        shown = parsed.segments if parsed is not None else ()
+        return nearest(place, shown[: len(shown) - len(place.segments)])
