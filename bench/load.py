@@ -55,6 +55,11 @@ class Sample:
         return 1e6 * self.cpu_s / self.answered.requests
 
     @property
+    def busy(self) -> float:
+        """The part of its core that the server used, in per cent; well below 100 means that the load was the limit."""
+        return 100 * self.cpu_s / self.answered.seconds
+
+    @property
     def p99_ms(self) -> float | None:
         return None if self.answered.p99_s is None else 1e3 * self.answered.p99_s
 
@@ -123,7 +128,7 @@ def entity_tag(case: Case, running: Running) -> str:
                 raise NotServed(f"status {again.status} to If-None-Match")
         return tag
     except (OSError, http.client.HTTPException) as exc:
-        raise NotServed(f"{type(exc).__name__}: {exc}") from exc
+        raise NotServed(f"{type(exc).__name__}: {str(exc)!a:.80}") from exc
     finally:
         connection.close()
 

@@ -145,13 +145,14 @@ def case_section(results: Results, outcome: Outcome) -> str:
             row += [spread((s.rate for s in samples), ".0f")]
         row += [spread((s.cpu_us for s in samples), ".1f"), form(against)]
         row += [] if case.in_bytes else [spread((s.p99_ms for s in samples), ".2f")]
+        row += [f"{median(s.busy for s in samples):.0f} %"]
         row += [f"{max(s.memory.resident for s in samples) / 2**20:.1f}"]
         row += [f"{max(s.memory.proportional for s in samples) / 2**20:.1f}"]
         row += [str(sum(s.answered.errors for s in samples))]
         rows.append(row)
     rates = ["MB/s", "of nginx"] if case.in_bytes else ["requests/s"]
     head = ["server", *rates, "CPU us/request", "of nginx", *([] if case.in_bytes else ["p99 ms"])]
-    head += ["RSS MiB", "PSS MiB", "errors"]
+    head += ["core", "RSS MiB", "PSS MiB", "errors"]
     load = f"{case.connections} connections; {case.kind.value}."
     gone = "".join(f"\n{name}: not measured - {reason}." for name, reason in outcome.absent.items())
     return f"### {case.title}\n\n`{case.name}`: {load}\n\n{table(head, rows)}\n{gone}"
@@ -204,7 +205,7 @@ Each server has one core for itself, the load generator another. Servers take tu
 figure is the median of the rounds, in brackets the least and the most. CPU time is user and system time of the
 server's whole process tree; it is the figure to trust, for requests a second depend on what else the machine does.
 Files are fetched by wrk, those of 64 KiB and more by a client that reads up to 1 MiB at a time. Access logs are off
-unless a table says otherwise.
+unless a table says otherwise. `core` is how much of its core a server used: well below 100 %, the load was the limit.
 """
 
 
