@@ -6,7 +6,6 @@ In: listening sockets and a handler; out: answers, an access log, totals. One in
 """
 
 import asyncio
-import logging
 import socket
 import time
 from collections.abc import Sequence
@@ -24,7 +23,6 @@ from portico.wire.head import HeadMemo
 _BACKLOG = 2048
 _FLUSH_S = 0.05
 _MAX_ADDRESSES = 100_000
-_LOGGER = logging.getLogger("portico")
 
 
 @dataclass(slots=True)
@@ -191,7 +189,9 @@ class HttpServer:
 
     def report(self, exc: Exception) -> None:
         """Write an application's failure to the error log, with its traceback."""
-        _LOGGER.error("the application failed", exc_info=exc)
+        import logging
+
+        logging.getLogger("portico").error("the application failed", exc_info=exc)
 
     # the tick
 

@@ -3,9 +3,7 @@
 In: a status and a reason; out: a `Response`. Nothing of the server, of paths or of other requests is in it.
 """
 
-import json
 from collections.abc import Iterable, Mapping
-from html import escape
 
 from portico.http.message import Response
 from portico.http.negotiation import choose_language, choose_media_type
@@ -52,6 +50,8 @@ def refusal(status: int, reason: str, values: Mapping[str, str], fields: Iterabl
     language = choose_language(values.get("accept-language"), ("en", "zh"), default="en")
     title = reason_phrase(status) or "Error"
     if kind == "application/json":
+        import json  # late, like html below: a server may never refuse anything
+
         body = json.dumps({"status": status, "title": title, "detail": reason}) + "\n"
     elif kind == "text/plain":
         body = f"{status} {title}: {reason}\n"
@@ -70,6 +70,8 @@ def refusal(status: int, reason: str, values: Mapping[str, str], fields: Iterabl
 
 def page(status: int, reason: str, language: str) -> str:
     """Draw the small page of a refusal. language: "en" or "zh"."""
+    from html import escape
+
     title = escape(_TITLES_ZH.get(status, "") if language == "zh" else "") or escape(reason_phrase(status))
     return (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8">'

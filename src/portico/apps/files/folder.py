@@ -7,9 +7,9 @@ read and rows made in a thread, a slice at a time, so that neither a slow disk n
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import NamedTuple
 
 from portico.apps.files.listing import Page, Readme, html, json_listing, read_query, text_listing
+from portico.apps.files.mounts import Listed
 from portico.apps.files.opened import Folder, NotServed
 from portico.apps.files.pages import csp
 from portico.apps.files.policy import Policy
@@ -23,7 +23,7 @@ _SLICE_S = 0.02
 _MAX_README_BYTES = 256 * 1024
 _READMES = (b"README.md", b"README.txt", b"README", b"readme.md", b"readme.txt")
 _TERMINALS = ("curl/", "HTTPie/", "xh/")
-_VARY = "Accept, Accept-Language, User-Agent"
+VARY = "Accept, Accept-Language, User-Agent"
 
 _Maker = Callable[[Page, Iterable[Entry]], Iterator[bytes]]
 _MAKERS: dict[str, tuple[str, _Maker]] = {
@@ -31,15 +31,6 @@ _MAKERS: dict[str, tuple[str, _Maker]] = {
     "application/json": ("application/json", json_listing),
     "text/plain": ("text/plain; charset=utf-8", text_listing),
 }
-
-
-class Listed(NamedTuple):
-    """A folder to be listed. root: None for the top of several roots, whose rows are `entries`."""
-
-    root: Root | None
-    segments: tuple[bytes, ...]
-    shown: tuple[bytes, ...]
-    entries: list[Entry]
 
 
 def language_of(request: Request) -> str:
@@ -68,7 +59,7 @@ async def answer_folder(listed: Listed, request: Request, policy: Policy) -> Res
     fields = [
         ("Content-Type", kind),
         ("Cache-Control", "no-cache"),
-        ("Vary", _VARY),
+        ("Vary", VARY),
     ]
     if make is html:
         fields.append(("Content-Security-Policy", csp(page.nonce)))

@@ -16,6 +16,15 @@ class Place(NamedTuple):
     segments: tuple[bytes, ...]
 
 
+class Listed(NamedTuple):
+    """A folder to be listed. root: None for the top of several roots, whose rows are `entries`."""
+
+    root: Root | None
+    segments: tuple[bytes, ...]
+    shown: tuple[bytes, ...]
+    entries: list[Entry]
+
+
 class Mounts:
     """The roots of a site.
 

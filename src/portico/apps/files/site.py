@@ -18,12 +18,9 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, NamedTuple
 
 from portico.apps.files.compression import Compressor
-from portico.apps.files.folder import Listed, answer_folder, kind_of, language_of
 from portico.apps.files.guard import HostGuard
-from portico.apps.files.hints import nearest
-from portico.apps.files.mounts import Mounts, Place
+from portico.apps.files.mounts import Listed, Mounts, Place
 from portico.apps.files.opened import Folder, NoDescriptors, NotServed
-from portico.apps.files.pages import error_csp, error_page
 from portico.apps.files.policy import Policy, read_policy
 from portico.apps.files.resource import IDENTITY, Resource, Variant, load, read_all
 from portico.apps.files.root import Root
@@ -31,7 +28,7 @@ from portico.errors import Refused
 from portico.http.conditional import allows_range, evaluate
 from portico.http.message import Request, Response
 from portico.http.negotiation import choose_encoding
-from portico.http.target import encode_path, encode_segment, path_segments
+from portico.http.target import encode_segment, path_segments
 from portico.server.exchange import Exchange
 from portico.server.refusals import refusal
 from portico.settings import Files
@@ -394,6 +391,8 @@ class Site:
         return None
 
     async def _list(self, exchange: Exchange, found: Listed) -> None:
+        from portico.apps.files.folder import answer_folder  # late: a site of pages never shows a listing
+
         try:
             response = await answer_folder(found, exchange.request, self._policy)
         except NotServed:
@@ -421,22 +420,11 @@ class Site:
             finally:
                 page.close()
             return
-        request = exchange.request
-        if kind_of(request) != "text/html":
-            self._refuse(exchange, 404, "there is nothing at this address")
-            return
-        hints: list[str] = []
-        if not self._files.production and found.place is not None:
-            hints = await loop.run_in_executor(None, self._nearest, request.path, found.place)
-        start = encode_path(self._policy.base, True)
-        fields = (
-            ("Content-Type", "text/html; charset=utf-8"),
-            ("Cache-Control", "no-store"),
-            ("Vary", "Accept, Accept-Language, User-Agent"),
-            ("Content-Security-Policy", error_csp()),
-        )
-        body = error_page(404, language=language_of(request), hints=hints, start=start)
-        exchange.respond(Response(404, self._policy.fields(fields), body))
+        from portico.apps.files.missing import answer_missing  # late: nothing may ever be missing
+
+        place = None if self._files.production else found.place
+        response = await loop.run_in_executor(None, answer_missing, exchange.request, place, self._policy)
+        exchange.respond(response)
 
     def _page_for_missing(self) -> Resource | None:
         """Load the site's own page: that of --error-page 404=..., else 404.html at the top. In a thread."""
@@ -446,8 +434,3 @@ class Site:
         except (NotServed, NoDescriptors):
             return None
         return page if isinstance(page, Resource) else None
-
-    def _nearest(self, path: str, place: Place) -> list[str]:
-        parsed = path_segments(path)
-        shown = parsed.segments if parsed is not None else ()
-        return nearest(place, shown[: len(shown) - len(place.segments)])
