@@ -82,7 +82,9 @@ def html(page: Page, entries: Iterable[EntryLike]) -> Iterator[bytes]:
     rows = _Rows(page)
     for step in shelf.batches():
         yield rows.make(step)
-    yield _foot(page, shelf, rows.has_pictures).encode()
+    yield _below(page, shelf, rows.has_pictures).encode()
+    yield _readme(page.readme).encode()
+    yield _foot(page, shelf).encode()
 
 
 class _Rows:
@@ -97,23 +99,28 @@ class _Rows:
 
     def make(self, step: list[EntryLike]) -> bytes:
         """Return the rows of some entries."""
-        read, icons = self._dates.read, self._icons
+        icons = self._icons
+        # What was unpacked, copied or checked out together has one time: remembered for this step.
+        times: dict[int | None, str] = {None: ""}
         out = []
         for entry in step:
-            name, mtime_s, count = entry.name, entry.mtime_s, entry.size
-            when = ""
-            if mtime_s is not None:
-                day, time, told = read(mtime_s)
-                when = f'<time datetime={day}T{time}Z title="{day} {time} UTC">{told}</time>'
+            name, mtime_s, count, is_folder = entry.name, entry.mtime_s, entry.size, entry.kind == "folder"
+            when = times.get(mtime_s)
+            if when is None:
+                when = times[mtime_s] = self._when(mtime_s or 0)
             # The common row, whose name needs no escape and whose icon is known, is made right here.
             icon = icons.get(name[name.rfind(b".") + 1 :])
-            if icon is not None and _PLAIN(name) and entry.kind == "file" and entry.is_served and not entry.is_link:
+            if icon is not None and not is_folder and _PLAIN(name) and entry.is_served and not entry.is_link:
                 text = name.decode("ascii")
                 cell = f'<tr class={icon}><td><a href="./{text}"><bdi>{text}</bdi></a>'
             else:
                 cell = self._cell(entry)
-            out.append(f"{cell}<td>{'' if count is None or entry.kind == 'folder' else size(count)}<td>{when}\n")
+            out.append(f"{cell}<td>{'' if count is None or is_folder else size(count)}<td>{when}\n")
         return "".join(out).encode()
+
+    def _when(self, time_s: int) -> str:
+        day, time, told = self._dates.read(time_s)
+        return f'<time datetime={day}T{time}Z title="{day} {time} UTC">{told}</time>'
 
     def _cell(self, entry: EntryLike) -> str:
         if not entry.is_served:
@@ -188,14 +195,18 @@ def _column(page: Page, column: str, word: str) -> str:
     return f'<th{state}><a href="?sort={"-" if turned else ""}{column}{view}">{word}</a>'
 
 
-def _foot(page: Page, shelf: Shelf, has_pictures: bool) -> str:
+def _below(page: Page, shelf: Shelf, has_pictures: bool) -> str:
+    words = WORDS[page.language]
+    empty = "" if shelf.folders or shelf.files else f"<p class=empty>{words['empty']}</p>"
+    none = f"<p id=none class=empty hidden>{words['none']}</p>"
+    return f"</table>{empty}{none}</main>{_views(page) if has_pictures else ''}"
+
+
+def _foot(page: Page, shelf: Shelf) -> str:
     words = WORDS[page.language]
     summary = shelf.summary(page.language)
-    empty = "" if summary else f"<p class=empty>{words['empty']}</p>"
     keys = "".join(f"<dt>{_KEYS[key]}<dd>{words[key]}" for key in _KEYS)
     return (
-        f"</table>{empty}<p id=none class=empty hidden>{words['none']}</p></main>"
-        f"{_views(page) if has_pictures else ''}{_readme(page.readme)}"
         f"<footer><span id=sum role=status>{summary}</span><span>Portico"
         f"<button id=keys hidden aria-label={words['keys']}>?</button></span></footer>"
         f"<dialog aria-label={words['keys']}><dl>{keys}</dl></dialog>"

@@ -15,7 +15,7 @@ from html import unescape
 
 from portico.apps.files.labels import escape
 
-MAX_README_BYTES = 64 * 1024
+MAX_README_BYTES = 32 * 1024  # even a hostile one is rendered within a loop's patience
 
 _NEAR_PICTURE = re.compile(r"[\w.~/-]+\.(?:avif|gif|jpe?g|png|svg|webp)", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
