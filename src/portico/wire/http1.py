@@ -20,7 +20,7 @@ from portico.wire.events import ENDED, Event, InputEnded, PeerFaulted, StatusHea
 from portico.wire.fields import field_lines, merge_values, parse_field_line
 from portico.wire.head import HeadMemo, parse_request, parse_request_line
 
-_EMPTY_LINES = re.compile(rb"(?:\r\n)*")
+_EMPTY_LINES = re.compile(rb"\A(?:\r\n)+")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _TOKEN_START = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]|\r?\Z")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
@@ -106,11 +106,10 @@ class ServerCodec:
     def _end_input(self, events: list[Event]) -> None:
         if self._is_deaf:
             return
-        is_cut = self.request is None or self.reader is not None
-        if not self.buffered.strip(b"\r\n") and self.reader is None:
+        if self.reader is None and not self.buffered.strip(b"\r\n"):
             self.is_last = self._is_deaf = True
             events.append(InputEnded())
-        elif is_cut:
+        elif self.reader is not None or self.request is None:
             self._refuse(PeerError(400, "the connection ended in the middle of a request"), events)
 
     def _refuse(self, fault: PeerError, events: list[Event]) -> None:
@@ -134,8 +133,7 @@ class ServerCodec:
         """Parse a head off `data`; return what follows, or None while it is incomplete."""
         # RFC 9112 2.2: empty lines before a request line are ignored, some clients end a POST with one.
         if data[:2] == b"\r\n":
-            match = _EMPTY_LINES.match(data)
-            data = data[match.end() :] if match else data
+            data = _EMPTY_LINES.sub(b"", data, count=1)
             self._scanned = 0
         end = data.find(b"\r\n\r\n", self._scanned) + 4
         if end < 4:
