@@ -213,7 +213,7 @@ class Limits:
         1 * KIB,
         Unit.SIZE,
         "slowest body or answer, bytes a second",
-        "正文或应答的最低速率(字节每秒)",
+        "正文或应答的最低速率（字节每秒）",
         bounds=(1, 1 * GIB),
     )
     rate_window: float = option(
@@ -262,7 +262,7 @@ class Listen:
         None,
         Unit.COUNT,
         "port (8000, or the next free one)",
-        "端口(默认 8000,被占用则取下一个空闲端口)",
+        "端口（默认 8000，被占用则取下一个空闲端口）",
         bounds=(0, 65_535),
         short="-p",
         metavar="N",
@@ -271,12 +271,14 @@ class Listen:
         (),
         Unit.TEXT,
         "address to listen on: HOST, HOST:PORT, unix:PATH or fd:N; repeatable",
-        "监听地址:HOST、HOST:PORT、unix:PATH 或 fd:N,可重复",
+        "监听地址：HOST、HOST:PORT、unix:PATH 或 fd:N，可重复",
         many=True,
         short="-b",
         metavar="ADDRESS",
     )
-    lan: bool = option(False, Unit.FLAG, "share on the local network (all interfaces)", "在局域网内共享(监听所有网卡)")
+    lan: bool = option(
+        False, Unit.FLAG, "share on the local network (all interfaces)", "在局域网内共享（监听所有网卡）"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +289,7 @@ class Files:
         "inside",
         Unit.CHOICE,
         "which symbolic links are followed",
-        "跟随哪些符号链接:仅限目录内、不跟随或全部",
+        "跟随哪些符号链接：仅限目录内、不跟随或全部",
         choices=("inside", "none", "all"),
     )
     hidden: bool = option(False, Unit.FLAG, "serve dotfiles too", "也提供以点开头的隐藏文件")
@@ -295,7 +297,7 @@ class Files:
         (),
         Unit.TEXT,
         "a further host name we answer to; repeatable",
-        "额外应答的主机名,可重复",
+        "额外应答的主机名，可重复",
         many=True,
         metavar="NAME",
     )
@@ -303,18 +305,18 @@ class Files:
         False,
         Unit.FLAG,
         "permanent redirects, any Host, no hints on error pages",
-        "生产模式:永久重定向,接受任意 Host,错误页不给提示",
+        "生产模式：永久重定向，接受任意 Host，错误页不给提示",
     )
     listing: bool = option(True, Unit.FLAG, "show folders without an index page", "列出没有首页的文件夹")
     spa: bool = option(
-        False, Unit.FLAG, "answer unknown pages with /index.html", "未知页面一律返回 /index.html(单页应用)"
+        False, Unit.FLAG, "answer unknown pages with /index.html", "未知页面一律返回 /index.html（单页应用）"
     )
     clean_urls: bool = option(False, Unit.FLAG, "/about answers with about.html", "/about 返回 about.html")
     error_page: tuple[str, ...] = option(
         (),
         Unit.TEXT,
         "page for an error status, as 404=oops.html; repeatable",
-        "某个错误状态的页面,如 404=oops.html,可重复",
+        "某个错误状态的页面，如 404=oops.html，可重复",
         many=True,
         metavar="STATUS=PATH",
     )
@@ -323,15 +325,15 @@ class Files:
         (),
         Unit.TEXT,
         "a field added to every answer; repeatable",
-        "为每个应答添加的头字段,可重复",
+        "为每个应答添加的头字段，可重复",
         many=True,
         metavar="'NAME: VALUE'",
     )
-    cors: bool = option(False, Unit.FLAG, "let pages of any origin read (CORS)", "允许任意来源的页面读取(CORS)")
+    cors: bool = option(False, Unit.FLAG, "let pages of any origin read (CORS)", "允许任意来源的页面读取（CORS）")
     isolate: bool = option(
         False,
         Unit.FLAG,
         "cross-origin isolation (COOP and COEP), for WebAssembly threads",
-        "跨源隔离(COOP 与 COEP),供 WebAssembly 线程使用",
+        "跨源隔离（COOP 与 COEP），供 WebAssembly 线程使用",
     )
     compress: bool = option(True, Unit.FLAG, "compress text on the fly", "即时压缩文本")

@@ -4,14 +4,17 @@ Nothing here writes. Names come from the disk and may hold anything; they are qu
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from portico.cli import qr
 from portico.cli.places import Links, Moved
 from portico.cli.screen import Screen
-from portico.cli.survey import Survey
 from portico.cli.words import Words
 from portico.errors import excerpt
 from portico.server.access_log import size_text, width
+
+if TYPE_CHECKING:
+    from portico.cli.survey import Survey
 
 _SHOWN_NAMES = 4
 
@@ -51,7 +54,7 @@ def qr_lines(links: Links, screen: Screen) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def survey_lines(found: Survey, words: Words, screen: Screen) -> list[str]:
+def survey_lines(found: "Survey", words: Words, screen: Screen) -> list[str]:
     """Say how much is served, what is not, and what perhaps should not be."""
     key = "files-more" if found.is_partial else "files"
     lines = [f"  {words(key, n=found.files, size=size_text(found.size))}"]

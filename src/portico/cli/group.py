@@ -4,18 +4,18 @@ In: the words of the command line. Out: a click command that runs, a help page, 
 """
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from portico.cli.help import Section, page
 from portico.cli.options import SettingOption
 from portico.cli.words import Words, language_of
 from portico.errors import PorticoError, excerpt
+
+if TYPE_CHECKING:
+    from portico.cli.help import Section
 
 
 def words_of_environment() -> Words:
@@ -49,23 +49,40 @@ class PageCommand(click.Command):
         self.arguments = arguments
         self.examples = examples
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; a mistake among them carries this command's name, which click does not always see to."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as exc:
+            exc.ctx = exc.ctx or ctx
+            raise
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. What Portico refuses becomes a click error, which knows the command's whole name."""
+        try:
+            return super().invoke(ctx)
+        except PorticoError as exc:
+            raise click.UsageError(str(exc), ctx) from exc
+
     def usage(self, ctx: click.Context) -> str:
         """Return how the command is written, on one line."""
         return " ".join([ctx.command_path, "[OPTIONS]", *(f"[{left}]" for left, _ in self.arguments)])
 
     def get_help(self, ctx: click.Context) -> str:
         """Lay out the help page in the person's language."""
-        words = words_of_environment()
-        heading = [f"{ctx.command_path}: {words(self.name or '')}", "", f"{words('usage')}: {self.usage(ctx)}"]
-        sections = [
-            Section(words("arguments"), [(left, words(key)) for left, key in self.arguments]),
-            *self._option_sections(words),
-            Section(words("other"), [("    --help", words("help-option"))]),
-            Section(words("examples"), [(example.line, words(example.words)) for example in self.examples]),
-        ]
-        return page(heading, sections, words("environment"), shutil.get_terminal_size().columns)
+        from portico.cli.help import Section, page
 
-    def _option_sections(self, words: Words) -> list[Section]:
+        words = words_of_environment()
+        heading = [f"{ctx.command_path}: {words(self.name or '')}", "", words("usage", line=self.usage(ctx))]
+        sections = [
+            Section(_title(words, "arguments"), [(left, words(key)) for left, key in self.arguments]),
+            *self._option_sections(words),
+            Section(_title(words, "other"), [("    --help", words("help-option"))]),
+            Section(_title(words, "examples"), [(example.line, words(example.words)) for example in self.examples]),
+        ]
+        return page(heading, sections, words("environment"), _columns())
+
+    def _option_sections(self, words: Words) -> list["Section"]:
         rows: dict[str, list[tuple[str, str]]] = {}
         for param in self.params:
             if isinstance(param, SettingOption):
@@ -76,7 +93,9 @@ class PageCommand(click.Command):
             elif isinstance(param, click.Option) and not param.hidden:
                 left = ", ".join(param.opts) if len(param.opts) > 1 else f"    {param.opts[0]}"
                 rows.setdefault("http.server", []).append((f"{left} {param.metavar}", words(param.help or "")))
-        return [Section(words(group), found) for group, found in rows.items()]
+        from portico.cli.help import Section
+
+        return [Section(_title(words, group), found) for group, found in rows.items()]
 
 
 class CommandGroup(click.Group):
@@ -116,15 +135,17 @@ class CommandGroup(click.Group):
 
     def get_help(self, ctx: click.Context) -> str:
         """Lay out the help page in the person's language."""
+        from portico.cli.help import Section, page
+
         words = words_of_environment()
         heading = [f"{ctx.command_path}: {words('about')}", ""]
-        heading.append(f"{words('usage')}: {ctx.command_path} COMMAND [OPTIONS] [...]")
+        heading.append(words("usage", line=f"{ctx.command_path} COMMAND [OPTIONS] [...]"))
         sections = [
-            Section(words("commands"), [(name, words(name)) for name in self._homes]),
-            Section(words("other"), [("--version", words("version-option")), ("--help", words("help-option"))]),
-            Section(words("examples"), [(example.line, words(example.words)) for example in self._examples]),
+            Section(_title(words, "commands"), [(name, words(name)) for name in self._homes]),
+            Section(_title(words, "other"), [("--version", words("version-option")), ("--help", words("help-option"))]),
+            Section(_title(words, "examples"), [(example.line, words(example.words)) for example in self._examples]),
         ]
-        return page(heading, sections, words("serve-help"), shutil.get_terminal_size().columns)
+        return page(heading, sections, words("serve-help"), _columns())
 
     def _help_without_command(self) -> None:
         ctx = click.get_current_context()
@@ -140,11 +161,23 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
         ctx.exit()
 
 
+def _title(words: Words, key: str) -> str:
+    return words("titled", title=words(key))
+
+
+def _columns() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
 def _nearest(word: str, known: Sequence[str] | Mapping[str, str]) -> str:
+    from difflib import get_close_matches
+
     return next(iter(get_close_matches(word, list(known), 1)), "")
 
 
-def complaint(exc: click.ClickException | PorticoError, command: str, words: Words) -> str:
+def complaint(exc: click.ClickException, command: str, words: Words) -> str:
     """Return what is printed for a mistake: one line that says what is wrong, one that says where to look.
 
     command: what was called, as far as it is known without click, as `portico`.
@@ -155,7 +188,7 @@ def complaint(exc: click.ClickException | PorticoError, command: str, words: Wor
     return f"{command}: {said}\n{words('see-help', command=command)}"
 
 
-def _wrong(exc: click.ClickException | PorticoError, words: Words) -> str:
+def _wrong(exc: click.ClickException, words: Words) -> str:
     """Say what is wrong without click's own sentences, which are English alone."""
     if isinstance(exc, click.NoSuchOption):
         # What was typed, cut and quoted: it may hold anything.
@@ -166,7 +199,9 @@ def _wrong(exc: click.ClickException | PorticoError, words: Words) -> str:
         return f"{_named(exc, words)}: {exc.message}" if exc.param is not None else exc.message
     if isinstance(exc, click.BadOptionUsage):
         return words("takes-no-value" if "not take" in exc.message else "needs-value", name=exc.option_name)
-    return exc.message if isinstance(exc, click.ClickException) else str(exc)
+    if "unexpected extra" in exc.message:
+        return words("unexpected", name=exc.message.partition("(")[2].rstrip(")"))
+    return exc.message
 
 
 def _params(exc: click.UsageError) -> list[click.Parameter]:

@@ -12,11 +12,12 @@ from portico.server.access_log import width
 _LEFT = 30
 _LEAST_RIGHT = 24
 # A line may break after white space and between wide characters, but not before closing punctuation.
-_PIECES = re.compile(r"\s+|[\u2e80-\uffe6][、。,;:)?]*|[^\s\u2e80-\uffe6]+[、。,;:)?]*")
+_CLOSING = "\u3001\u3002\uff0c\uff1b\uff1a\uff09\uff1f"
+_PIECES = re.compile(rf"\s+|[\u2e80-\uffe6][{_CLOSING}]*|[^\s\u2e80-\uffe6]+[{_CLOSING}]*")
 
 
 class Section(NamedTuple):
-    """A title and its rows of (how it is written, what it means)."""
+    """A title, with its colon, and its rows of (how it is written, what it means)."""
 
     title: str
     rows: Sequence[tuple[str, str]]
@@ -30,7 +31,7 @@ def page(heading: Sequence[str], sections: Iterable[Section], closing: str, colu
     columns = min(max(columns, _LEFT + _LEAST_RIGHT + 2), 100)
     lines = list(heading)
     for section in sections:
-        lines += ["", f"{section.title}:"]
+        lines += ["", section.title]
         for left, right in section.rows:
             lines += _row(left, right, columns)
     if closing:

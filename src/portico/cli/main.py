@@ -5,13 +5,13 @@ line on standard error says why. 130: cut off by a second Ctrl-C. A mistake that
 traceback.
 """
 
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-import click
-
-from portico.cli.group import CommandGroup, Example, complaint, words_of_environment
-from portico.errors import PorticoError
+if TYPE_CHECKING:
+    import click
 
 _USAGE_CODE = 2
 _INTERRUPTED_CODE = 130
@@ -19,35 +19,50 @@ _INTERRUPTED_CODE = 130
 # One row a command: its name, and the module that has it as `command`.
 COMMANDS = {"serve": "portico.cli.serve"}
 
-EXAMPLES = (
-    Example("portico serve", "serve-example-here"),
-    Example("portico serve --lan", "serve-example-lan"),
-    Example("portico serve a=DIR b=DIR", "serve-example-several"),
-)
-
-portico = CommandGroup("portico", COMMANDS, EXAMPLES)
-
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command `portico`; return the exit code. words: what follows its name, None for those of this process."""
-    return _run(portico, "portico", words)
+    return _run("portico", sys.argv[1:] if words is None else words, _portico)
 
 
 def main_module(words: Sequence[str]) -> int:
     """Run `python -m portico`: a command of `portico` where the first word names one, else the drop-in."""
-    if words and (words[0] in COMMANDS or words[0] == "--version"):
-        return _run(portico, "python -m portico", words)
-    from portico.cli.drop_in import command
-
-    return _run(command, "python -m portico", words)
+    is_ours = bool(words) and (words[0] in COMMANDS or words[0] == "--version")
+    return _run("python -m portico", words, _portico if is_ours else _drop_in)
 
 
-def _run(command: click.Command, name: str, words: Sequence[str] | None) -> int:
+def _run(name: str, words: Sequence[str], load: Callable[[], "click.Command"]) -> int:
+    # Nothing that is loaded at the start is garbage; looking for some took 4 % of the time to the first answer.
+    # `serve.run` switches the collector on again.
+    gc.disable()
+    import click
+
+    from portico.cli.group import complaint, words_of_environment
+
     try:
-        code = command.main(None if words is None else list(words), prog_name=name, standalone_mode=False)
+        code = load().main(list(words), prog_name=name, standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED_CODE
-    except (click.ClickException, PorticoError) as exc:
+    except click.ClickException as exc:
         print(complaint(exc, name, words_of_environment()), file=sys.stderr)
         return _USAGE_CODE
+    finally:
+        gc.enable()
     return code if isinstance(code, int) else 0
+
+
+def _portico() -> "click.Command":
+    from portico.cli.group import CommandGroup, Example
+
+    examples = (
+        Example("portico serve", "serve-example-here"),
+        Example("portico serve --lan", "serve-example-lan"),
+        Example("portico serve a=DIR b=DIR", "serve-example-several"),
+    )
+    return CommandGroup("portico", COMMANDS, examples)
+
+
+def _drop_in() -> "click.Command":
+    from portico.cli.drop_in import command
+
+    return command

@@ -4,6 +4,7 @@
 loaded, so that a port in use is told at once, and a visitor who comes meanwhile waits in the kernel's queue.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -60,6 +61,8 @@ def run(
         session = Session(Plan(shares, files, limits, log, is_lan_ours), places, screen, words_of_environment())
         if announce is not None:
             screen.line(announce(places))
+        gc.enable()
+        gc.freeze()
         with asyncio.Runner(loop_factory=event_loop) as runner:
             return runner.run(session.run())
     finally:

@@ -20,35 +20,36 @@ class Text(NamedTuple):
 
 TEXTS: dict[str, Text] = {
     # help
-    "about": Text("the front door for whatever you serve from Python", "把 Python 里的任何东西端上网络的前门"),
-    "usage": Text("Usage", "用法"),
+    "about": Text("the front door for whatever you serve from Python", "Python 一切服务的前门"),
+    "titled": Text("{title}:", "{title}："),
+    "usage": Text("Usage: {line}", "用法：{line}"),
     "commands": Text("Commands", "命令"),
     "examples": Text("Examples", "示例"),
     "arguments": Text("What to share", "共享什么"),
     "other": Text("Other", "其他"),
     "Listen": Text("Where to listen", "监听位置"),
-    "Files": Text("What is served, and how", "提供哪些内容,如何提供"),
+    "Files": Text("What is served, and how", "提供哪些内容，如何提供"),
     "Log": Text("Access log", "访问日志"),
     "Limits": Text("Limits", "限制"),
     "http.server": Text("As in python -m http.server", "与 python -m http.server 相同"),
     "help-option": Text("show this help", "显示本帮助"),
     "version-option": Text("show the version", "显示版本号"),
-    "default": Text("default: {value}", "默认:{value}"),
+    "default": Text("default: {value}", "默认：{value}"),
     "environment": Text(
         "Each option can come from the environment: --log-format is PORTICO_LOG_FORMAT, or PORTICO_SERVE_LOG_FORMAT "
         "for this command alone; several values go on lines of their own. PORTICO_LANG=en or zh chooses the language.",
-        "每个选项都可以用环境变量设置:--log-format 对应 PORTICO_LOG_FORMAT,只对本命令生效则用 "
-        "PORTICO_SERVE_LOG_FORMAT;多个值各占一行。PORTICO_LANG=en 或 zh 选择语言。",
+        "每个选项都可以用环境变量设置：--log-format 对应 PORTICO_LOG_FORMAT，只对本命令生效则用 "
+        "PORTICO_SERVE_LOG_FORMAT；多个值各占一行。PORTICO_LANG=en 或 zh 选择语言。",
     ),
     "serve": Text("share a folder, a file, or several, over HTTP", "通过 HTTP 共享一个或多个文件夹、文件"),
     "serve-paths": Text(
         "a folder (default: the current one), a file (shares just it), or NAME=PATH; several appear side by side",
-        "文件夹(默认为当前文件夹)、文件(只共享它自己)或 名称=路径;给出多个时并列显示",
+        "文件夹（默认为当前文件夹）、文件（只共享它自己）或 名称=路径；给出多个时并列显示",
     ),
-    "serve-example-here": Text("this folder, for this machine alone", "当前文件夹,仅限本机访问"),
+    "serve-example-here": Text("this folder, for this machine alone", "当前文件夹，仅限本机访问"),
     "serve-example-lan": Text("for every device on this network", "供局域网内的所有设备访问"),
     "serve-example-several": Text("two folders under one address", "两个文件夹共用一个地址"),
-    "serve-example-file": Text("just one file, on port 9000", "只共享一个文件,使用 9000 端口"),
+    "serve-example-file": Text("just one file, on port 9000", "只共享一个文件，使用 9000 端口"),
     "serve-help": Text(
         "portico COMMAND --help tells more about a command", "portico 命令 --help 查看某个命令的详细说明"
     ),
@@ -56,68 +57,70 @@ TEXTS: dict[str, Text] = {
         "serve a folder to every interface, as python -m http.server does",
         "像 python -m http.server 那样在所有网卡上共享文件夹",
     ),
-    "module-port": Text("port (8000, or the next free one)", "端口(默认 8000,被占用则取下一个空闲端口)"),
-    "module-bind": Text("address to listen on (all interfaces)", "监听地址(默认所有网卡)"),
-    "module-directory": Text("folder to serve (the current one)", "要共享的文件夹(默认为当前文件夹)"),
+    "module-port": Text("port (8000, or the next free one)", "端口（默认 8000，被占用则取下一个空闲端口）"),
+    "module-bind": Text("address to listen on (all interfaces)", "监听地址（默认所有网卡）"),
+    "module-directory": Text("folder to serve (the current one)", "要共享的文件夹（默认为当前文件夹）"),
     "module-protocol": Text(
         "HTTP/1.1, or HTTP/1.0: no connection waits for a next request",
-        "HTTP/1.1,或 HTTP/1.0:连接不等待下一个请求",
+        "HTTP/1.1，或 HTTP/1.0：连接不等待下一个请求",
     ),
     "module-commands": Text("the command line of Portico itself", "Portico 自己的命令行"),
     # start
     "serving": Text("serving {what}", "正在共享 {what}"),
     "read-only": Text("read-only", "只读"),
-    "port-moved": Text("{taken}, using {port}", "端口 {taken},改用 {port}"),
+    "port-moved": Text("{taken}, using {port}", "端口 {taken}，改用 {port}"),
     "taken": Text("{port} is used by {holder}", "{port} 已被 {holder} 占用"),
     "taken-unknown": Text("{port} is used by another program", "{port} 已被其他程序占用"),
     "lan-off-key": Text(
-        "LAN: off; press l to share with the devices on this network", "局域网:关闭,按 l 键与同一网络的设备共享"
+        "LAN: off; press l to share with the devices on this network", "局域网：关闭，按 l 键与同一网络的设备共享"
     ),
     "lan-off": Text(
-        "this machine only; --lan shares with the devices on this network", "仅限本机;--lan 可与同一网络的设备共享"
+        "this machine only; --lan shares with the devices on this network", "仅限本机；--lan 可与同一网络的设备共享"
     ),
-    "lan-on": Text("read-only, for anyone on this network", "同一网络中的任何人都可读取(只读)"),
-    "lan-none": Text("LAN: this machine has no address on a network", "局域网:本机没有可用的网络地址"),
-    "lan-closed": Text("LAN: off again, only this machine is served", "局域网:已关闭,仅限本机访问"),
-    "lan-bind": Text("LAN: the addresses were chosen with --bind", "局域网:监听地址已由 --bind 指定"),
+    "lan-on": Text("read-only, for anyone on this network", "同一网络中的任何人都可读取（只读）"),
+    "lan-none": Text("LAN: this machine has no address on a network", "局域网：本机没有可用的网络地址"),
+    "lan-closed": Text("LAN: off again, only this machine is served", "局域网：已关闭，仅限本机访问"),
+    "lan-bind": Text("LAN: the addresses were chosen with --bind", "局域网：监听地址已由 --bind 指定"),
     "keys": Text(
         "keys  o open   l LAN on/off   q QR code   ? help   ctrl-c stop",
         "按键  o 打开浏览器   l 开关局域网   q 二维码   ? 帮助   ctrl-c 停止",
     ),
     # what was found
-    "files": Text("{n} files, {size}", "{n} 个文件,{size}", one="1 file, {size}"),
-    "files-more": Text("more than {n} files, {size}", "超过 {n} 个文件,{size}"),
-    "not-hidden": Text("not served: {names} (begins with a dot; --hidden)", "不提供:{names}(以点开头;--hidden 可提供)"),
+    "files": Text("{n} files, {size}", "{n} 个文件，{size}", one="1 file, {size}"),
+    "files-more": Text("more than {n} files, {size}", "超过 {n} 个文件，{size}"),
+    "not-hidden": Text(
+        "not served: {names} (begins with a dot; --hidden)", "不提供：{names}（以点开头；--hidden 可提供）"
+    ),
     "not-linked": Text(
         "not served: {names} (a link that is broken or leaves the folder; --links all)",
-        "不提供:{names}(链接失效或指向文件夹之外;--links all 可提供)",
+        "不提供：{names}（链接失效或指向文件夹之外；--links all 可提供）",
     ),
-    "secrets": Text("careful, this looks secret and is served: {names}", "注意,这些文件像是机密,却会被提供:{names}"),
-    "wide": Text("careful, this is {what}: everything in it can be read", "注意,这是{what}:其中的一切都可被读取"),
+    "secrets": Text("careful, this looks secret and is served: {names}", "注意，这些文件像是机密，却会被提供：{names}"),
+    "wide": Text("careful, this is {what}: everything in it can be read", "注意，这是{what}：其中的一切都可被读取"),
     "home": Text("your home folder", "您的主目录"),
     "whole-disk": Text("the whole file system", "整个文件系统"),
-    "and-more": Text("{names} and {n} more", "{names} 等另外 {n} 项"),
+    "and-more": Text("{names} and {n} more", "{names} 及另外 {n} 项"),
     # keys
     "opening": Text("opening {url}", "正在打开 {url}"),
-    "no-browser": Text("no browser found here; open {url}", "这里没有找到浏览器,请自行打开 {url}"),
+    "no-browser": Text("no browser found here; open {url}", "这里没有找到浏览器，请自行打开 {url}"),
     "help-o": Text("o       open the page in a browser", "o       在浏览器中打开"),
     "help-l": Text("l       share on the local network, or stop that", "l       开始或停止在局域网内共享"),
-    "help-q": Text("q       QR code for a phone", "q       显示二维码,供手机扫描"),
+    "help-q": Text("q       QR code for a phone", "q       显示二维码，供手机扫描"),
     "help-?": Text("?       this help", "?       显示本帮助"),
     "help-c": Text(
         "ctrl-c  stop; running transfers are finished first, a second ctrl-c cuts them",
-        "ctrl-c  停止:先等正在进行的传输完成,再按一次立即停止",
+        "ctrl-c  停止：先等正在进行的传输完成，再按一次立即停止",
     ),
     # stop
     "draining": Text(
         "{n} transfers under way; ctrl-c again to stop now",
-        "还有 {n} 个传输正在进行,再按一次 ctrl-c 立即停止",
+        "还有 {n} 个传输正在进行，再按一次 ctrl-c 立即停止",
         one="1 transfer under way; ctrl-c again to stop now",
     ),
     "cut": Text("{n} transfers were cut", "中断了 {n} 个传输", one="1 transfer was cut"),
     "lost": Text("{n} log lines could not be written", "有 {n} 行日志未能写入", one="1 log line could not be written"),
     "totals": Text(
-        "served {requests}, {size} to {devices} in {time}", "共处理 {requests},向 {devices}发送 {size},用时 {time}"
+        "served {requests}, {size} to {devices} in {time}", "共处理 {requests}，向 {devices}发送 {size}，用时 {time}"
     ),
     "requests": Text("{n} requests", "{n} 个请求", one="1 request"),
     "devices": Text("{n} devices", "{n} 台设备", one="1 device"),
@@ -128,11 +131,11 @@ TEXTS: dict[str, Text] = {
     "see-help": Text("{command} --help tells more", "详见 {command} --help"),
     "no-option": Text("there is no option {name}", "没有 {name} 这个选项"),
     "no-command": Text("there is no command {name}", "没有 {name} 这个命令"),
-    "did-you-mean": Text("; did you mean {name}?", ",是不是 {name}?"),
+    "did-you-mean": Text("; did you mean {name}?", "，是不是 {name}？"),
     "needs-value": Text("{name} needs a value", "{name} 需要一个值"),
     "takes-no-value": Text("{name} takes no value", "{name} 不带值"),
     "unexpected": Text("{name} is one word too many", "多出了 {name}"),
-    "from-environment": Text("{name} (from the environment)", "{name}(来自环境变量)"),
+    "from-environment": Text("{name} (from the environment)", "{name}（来自环境变量）"),
 }
 
 
