@@ -31,8 +31,10 @@ class Request:
     path: the percent-encoded path of the target, "" for authority-form, "*" for asterisk-form.
     query: what follows the first "?", without it; None where there is no "?".
     version: 10 or 11. authority: the Host (or the authority of an absolute-form target), "" on HTTP/1.0 without.
-    fields: all field lines in order. values: lower-case name to value; repeated lines
-        joined with ", " ("; " for cookie).
+    fields: all field lines but Cookie, in order. values: lower-case name to value; repeated lines
+        joined with ", ".
+    cookie: the value of Cookie, "" without one; several joined with "; ". It is kept apart because it alone differs
+        between otherwise equal heads, which share `fields` and `values`.
     body_length: 0 without a body, the Content-Length, or None for a chunked body.
     keep_alive: the peer wants the connection to persist. expects_continue: it waits for a 100.
     is_secret: it carries a Cookie or credentials, so nothing may be remembered under it.
@@ -43,6 +45,7 @@ class Request:
     __slots__ = (
         "authority",
         "body_length",
+        "cookie",
         "expects_continue",
         "fields",
         "is_secret",
@@ -64,6 +67,7 @@ class Request:
     authority: str
     fields: tuple[Field, ...]
     values: dict[str, str]
+    cookie: str
     body_length: int | None
     keep_alive: bool
     expects_continue: bool

@@ -87,8 +87,6 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or refuse when a limit on connections is reached."""
         self.transport = cast(asyncio.Transport, transport)
-        # pause_writing as soon as the kernel does not take everything, resume_writing once it has.
-        self.transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else "unix"
         status, reason = self._server.admit(self)
@@ -300,6 +298,8 @@ class HttpConnection(asyncio.Protocol):
             release(body)
             self.finish(exchange, 0)
         elif isinstance(body, tuple):
+            # From here on the transport is paused until the kernel has taken what comes before the next piece.
+            self.transport.set_write_buffer_limits(high=0)
             self._server.wheel.hasten(self, self._server.clock.now_s + self._server.limits.rate_window)
             self._transfer = Transfer(self, exchange, body, self._server.buffers)
             self._transfer.resume()
@@ -346,7 +346,9 @@ class HttpConnection(asyncio.Protocol):
     def finish(self, exchange: Exchange, sent_bytes: int) -> None:
         """End a streamed answer; the exchange is over."""
         is_pumped = self._transfer is not None
-        self._transfer = None
+        if is_pumped:
+            self._transfer = None
+            self.transport.set_write_buffer_limits()
         self.codec.send_end()
         exchange.note = exchange.note or self.codec.fault
         self.exchange = None

@@ -154,9 +154,8 @@ class HttpServer:
 
     def count(self, connection: HttpConnection, exchange: Exchange, sent_bytes: int) -> None:
         """Count an exchange that has ended, and log it."""
-        totals = self.totals
-        totals.requests += 1
-        totals.bytes_sent += sent_bytes
+        self.totals.requests += 1
+        self.totals.bytes_sent += sent_bytes
         if self.log is not None:
             request = exchange.request
             values = request.values

@@ -5,19 +5,19 @@ body and remembers the finished bytes for as long as the date line is the same o
 """
 
 from collections.abc import Iterable
-from enum import IntEnum
+from typing import Final
 
 from portico.errors import UsageError
 from portico.http.status import forbids_body, reason_phrase
 from portico.wire.fields import field_lines
 
 
-class Persistence(IntEnum):
+class Persistence:
     """What the answer says of the connection (RFC 9112 9.3, and C.2.2 for HTTP/1.0 clients)."""
 
-    SILENT = 0  # an HTTP/1.1 peer takes persistence for granted
-    CLOSE = 1
-    KEEP = 2  # an HTTP/1.0 peer must be told
+    SILENT: Final = 0  # an HTTP/1.1 peer takes persistence for granted
+    CLOSE: Final = 1
+    KEEP: Final = 2  # an HTTP/1.0 peer must be told
 
 
 _CONNECTION_LINES = (b"", b"Connection: close\r\n", b"Connection: keep-alive\r\n")

@@ -11,13 +11,13 @@ Parsing gives the same requests with it and without it.
 """
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from portico.errors import PeerError, excerpt
 from portico.http.message import Field, Request
 from portico.settings import Limits
 from portico.wire.events import ENDED, HeadReceived, MessageEnded
-from portico.wire.fields import is_authority, merge_values, parse_cookie_line, parse_field_line
+from portico.wire.fields import is_authority, merge_values, parse_cookie, parse_field_line
 
 # method SP request-target SP HTTP-version. Bytes from 0x80 in a target are not a URI, but what curl and others send
 # for a name typed in Chinese; they are passed on as they are.
@@ -31,8 +31,10 @@ _COOKIE = b"\r\nCookie: "
 _SECRET = frozenset(("cookie", "authorization", "proxy-authorization"))
 
 _MAX_LINES, _MAX_LINE = 4096, 512
-_MAX_BLOCKS = _MAX_HEADS = 1024
-_MAX_HEAD = 2048
+_MAX_BLOCKS, _MAX_BLOCK = 1024, 2048
+_MAX_HEADS = 1024
+# Larger heads come from browsers, which put something new into each; for those the memo of blocks is what helps.
+MAX_HEAD: Final = 512
 
 MemoisedEvents = tuple[HeadReceived, MessageEnded]
 
@@ -40,15 +42,18 @@ MemoisedEvents = tuple[HeadReceived, MessageEnded]
 class Block(NamedTuple):
     """What the field lines of a head say, whatever its request line is.
 
-    authority: the Host, "" without one. body_length: as in Request. options: of Connection, lower case.
-    expects_continue: as in Request. is_secret: it has lines that must not be remembered.
+    fields, values, cookie, body_length, expects_continue: as in Request. authority: the Host, "" without one.
+    keep_alive: Connection does not say close. asks_to_keep_alive: it says keep-alive.
+    is_secret: it has lines that must not be remembered.
     """
 
     fields: tuple[Field, ...]
     values: dict[str, str]
+    cookie: str
     authority: str
     body_length: int | None
-    options: tuple[str, ...]
+    keep_alive: bool
+    asks_to_keep_alive: bool
     expects_continue: bool
     is_secret: bool
 
@@ -75,7 +80,7 @@ class HeadMemo:
     def parse_block(self, data: bytes, limits: Limits) -> Block:
         """Parse a block that is not remembered, and remember it if it may be."""
         block = parse_block(data, limits, self)
-        if len(data) <= _MAX_HEAD and not block.is_secret:
+        if len(data) <= _MAX_BLOCK and not block.is_secret:
             if len(self.blocks) >= _MAX_BLOCKS:
                 self.blocks.clear()
             self.blocks[data] = block
@@ -87,7 +92,7 @@ class HeadMemo:
         One with a body is never remembered: its head alone is not the whole of it.
         """
         events = (HeadReceived(request), ENDED)
-        if request.body_length == 0 and not request.is_secret and len(head) <= _MAX_HEAD:
+        if request.body_length == 0 and not request.is_secret and len(head) <= MAX_HEAD:
             if len(self.heads) >= _MAX_HEADS:
                 self.heads.clear()
             self.heads[head] = events
@@ -102,50 +107,64 @@ def parse_request(head: bytes, limits: Limits, memo: HeadMemo) -> Request:
     """
     line, _, data = head.partition(b"\r\n")
     request = parse_request_line(line, limits)
-    # The Cookie line, spelt as everybody spells it, is set aside so that the rest can be found in the memo; it comes
-    # back as the last field (RFC 9110 5.3: the order of different fields says nothing).
-    start = data.find(_COOKIE)
+    # The last Cookie line, spelt as everybody spells it, is set aside so that the rest can be found in the memo.
+    start = data.rfind(_COOKIE)
     if start < 0:
         block = memo.blocks.get(data) or memo.parse_block(data, limits)
+        request.cookie = block.cookie
+        request.is_secret = block.is_secret
     else:
         end = data.find(b"\r\n", start + 2)
-        rest, cookie = (data[:start], data[start:]) if end < 0 else (data[:start] + data[end:], data[start:end])
+        rest, value = (
+            (data[:start], data[start + 9 :]) if end < 0 else (data[:start] + data[end:], data[start + 9 : end])
+        )
         block = memo.blocks.get(rest) or memo.parse_block(rest, limits)
-        if "cookie" in block.values:  # of several Cookie lines the order counts (RFC 9110 5.3)
-            block = memo.parse_block(data, limits)
-        else:
-            block = _with_cookie(block, parse_cookie_line(cookie[2:]))
+        request.cookie = parse_cookie(value)
+        if block.cookie:  # of several Cookie lines the order counts (RFC 9110 5.3)
+            request.cookie = memo.parse_block(data, limits).cookie
+        request.is_secret = True
+        if len(block.fields) >= limits.max_fields:
+            raise PeerError(
+                431, f"{len(block.fields) + 1} header fields; at most {limits.max_fields} are accepted here"
+            )
     request.fields = block.fields
     request.values = block.values
-    request.is_secret = block.is_secret
-    if len(request.fields) > limits.max_fields:
-        raise PeerError(431, f"{len(request.fields)} header fields; at most {limits.max_fields} are accepted here")
-    _apply(request, block)
+    request.body_length = block.body_length
+    if request.version == 10:
+        _apply_to_http10(request, block)
+        return request
+    # RFC 9112 3.2: exactly one Host; an absolute-form target overrides it (3.2.2).
+    if not block.authority:
+        raise PeerError(400, "an HTTP/1.1 request needs a Host field")
+    request.keep_alive = block.keep_alive
+    request.expects_continue = block.expects_continue
+    request.authority = request.authority or block.authority
     return request
 
 
 def parse_request_line(line: bytes, limits: Limits) -> Request:
     """Parse a request line into a Request that still lacks everything the fields tell."""
-    request = Request()
-    request.remembered = None
     parts = line.split(b" ")
     version = _VERSIONS.get(parts[-1])
     if len(parts) != 3 or version is None:
         raise _request_line_fault(line, parts)
-    request.version = version
-    method = _METHODS.get(parts[0])
-    if method is None:
-        if _METHOD.fullmatch(parts[0]) is None:
+    method, target = parts[0], parts[1].decode("latin-1")
+    name = _METHODS.get(method)
+    if name is None:
+        if _METHOD.fullmatch(method) is None:
             raise _request_line_fault(line, parts)
-        method = parts[0].decode("ascii")
-    request.method = method
-    request.target = target = parts[1].decode("latin-1")
+        name = method.decode("ascii")
     if len(target) > limits.max_url:
         raise PeerError(414, f"a URL of {len(target)} bytes; at most {limits.max_url} are accepted here")
     if not target or parts[1].translate(None, _TARGET_BYTES):
         raise PeerError(400, f"{excerpt(target)} is not a request target: /path or http://host/path")
-    if target[0] == "/" and method != "CONNECT":
-        request.authority = ""
+    request = Request()
+    request.remembered = None
+    request.version = version
+    request.method = name
+    request.target = target
+    request.authority = ""
+    if target[0] == "/" and name != "CONNECT":
         request.path, mark, query = target.partition("?")
         request.query = query if mark else None
     else:
@@ -182,29 +201,12 @@ def _set_other_form(request: Request) -> None:
         raise PeerError(400, f"{excerpt(target)} is not a request target: /path or http://host/path")
 
 
-def _with_cookie(block: Block, cookie: Field) -> Block:
-    """Add the only Cookie line to a block without one."""
-    fields, values, authority, body_length, options, expects_continue, _ = block
-    values = values.copy()
-    values["cookie"] = cookie[1]
-    return Block((*fields, cookie), values, authority, body_length, options, expects_continue, True)
-
-
-def _apply(request: Request, block: Block) -> None:
-    """Complete a request from its field block; what HTTP/1.0 and 1.1 treat differently is decided here."""
-    request.body_length = block.body_length
-    if request.version == 11:
-        # RFC 9112 3.2: exactly one Host; an absolute-form target overrides it (3.2.2).
-        if not block.authority:
-            raise PeerError(400, "an HTTP/1.1 request needs a Host field")
-        request.keep_alive = "close" not in block.options
-        request.expects_continue = block.expects_continue
-    else:
-        # RFC 9112 6.1: chunks from HTTP/1.0 are how requests are smuggled.
-        if block.body_length is None:
-            raise PeerError(400, "Transfer-Encoding in an HTTP/1.0 request")
-        request.keep_alive = "keep-alive" in block.options and "close" not in block.options
-        request.expects_continue = False
+def _apply_to_http10(request: Request, block: Block) -> None:
+    """Complete an HTTP/1.0 request: no Host needed, no chunks (RFC 9112 6.1), persistence only on demand (C.2.2)."""
+    if block.body_length is None:
+        raise PeerError(400, "Transfer-Encoding in an HTTP/1.0 request")
+    request.keep_alive = block.keep_alive and block.asks_to_keep_alive
+    request.expects_continue = False
     request.authority = request.authority or block.authority
 
 
@@ -219,19 +221,22 @@ def parse_block(data: bytes, limits: Limits, memo: HeadMemo) -> Block:
         raise PeerError(431, f"{len(lines)} header fields; at most {limits.max_fields} are accepted here")
     fields = tuple(memo.lines.get(line) or memo.parse_line(line) for line in lines)
     values = merge_values(fields)
+    cookie = values.pop("cookie", None)
     body_length = _body_length(values, limits)
-    connection = values.get("connection", "").lower()
+    options = [option.strip(" \t") for option in values.get("connection", "").lower().split(",")]
     expect = values.get("expect", "")
     if expect and expect.lower() != "100-continue":
         raise PeerError(417, f"Expect {excerpt(expect)}: only 100-continue is known")
     return Block(
-        fields,
+        fields if cookie is None else tuple(field for field in fields if field.name != "cookie"),
         values,
+        cookie or "",
         values.get("host", ""),
         body_length,
-        tuple(option.strip(" \t") for option in connection.split(",")),
+        "close" not in options,
+        "keep-alive" in options,
         bool(expect) and body_length != 0,
-        not _SECRET.isdisjoint(values),
+        cookie is not None or not _SECRET.isdisjoint(values),
     )
 
 

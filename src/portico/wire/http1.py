@@ -16,9 +16,9 @@ from portico.http.status import forbids_body
 from portico.settings import Limits
 from portico.wire.answer import AnswerHead, Persistence, WholeAnswer, status_line
 from portico.wire.body import BodyReader, BodyWriter, ChunkedReader, CloseReader, LengthReader
-from portico.wire.events import ENDED, Event, InputEnded, PeerFaulted, StatusHead, StatusReceived
+from portico.wire.events import ENDED, Event, HeadReceived, InputEnded, PeerFaulted, StatusHead, StatusReceived
 from portico.wire.fields import field_lines, merge_values, parse_field_line
-from portico.wire.head import HeadMemo, parse_request, parse_request_line
+from portico.wire.head import MAX_HEAD, HeadMemo, parse_request, parse_request_line
 
 _EMPTY_LINES = re.compile(rb"\A(?:\r\n)+")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -78,7 +78,7 @@ class ServerCodec:
         data: any number of bytes; empty to go on with what is buffered.
         """
         if self.request is None and not self.buffered and not self._is_deaf:
-            known = self._memo.heads.get(data)
+            known = self._memo.heads.get(data) if len(data) <= MAX_HEAD else None
             if known is not None:
                 self.request = known[0].request
                 return known
@@ -144,19 +144,21 @@ class ServerCodec:
         if end > self._limits.max_head:
             self._check_partial(data[: self._limits.max_head])
             raise PeerError(431, f"a request head of {end} bytes; at most {self._limits.max_head} are accepted here")
-        head = data[:end]
-        known = self._memo.heads.get(head)
-        if known is None:
-            request = parse_request(data[: end - 4], self._limits, self._memo)
-            known = self._memo.remember(head, request)
-        self.request = known[0].request
-        length = self.request.body_length
-        if length == 0:
+        known = self._memo.heads.get(data[:end]) if end <= MAX_HEAD else None
+        if known is not None:
+            self.request = known[0].request
             events.extend(known)
-        else:
-            events.append(known[0])
-            limits = self._limits
+            return data[end:]
+        limits = self._limits
+        self.request = request = parse_request(data[: end - 4], limits, self._memo)
+        length = request.body_length
+        if length != 0:
+            events.append(HeadReceived(request))
             self.reader = LengthReader(length) if length else ChunkedReader(limits.max_body, limits.max_head)
+        elif request.is_secret or end > MAX_HEAD:
+            events += (HeadReceived(request), ENDED)
+        else:
+            events.extend(self._memo.remember(data[:end], request))
         return data[end:]
 
     def _check_partial(self, data: bytes) -> None:
@@ -186,7 +188,7 @@ class ServerCodec:
         if self.request is not None and self.request.version == 11:
             self._out.append(status_line(status) + field_lines(fields) + b"\r\n")
 
-    def _persistence(self) -> Persistence:
+    def _persistence(self) -> int:
         request = self.request
         if request is None or self.is_last or self.reader is not None or not request.keep_alive:
             self.is_last = True
@@ -198,7 +200,7 @@ class ServerCodec:
 
         date_line: `Date: ...` with its CRLF; the same object for as long as it says the same.
         """
-        kind: int = self._persistence()
+        kind = self._persistence()
         request = self.request
         if request is not None and request.method == "HEAD":
             kind += 3

@@ -14,8 +14,8 @@ Whatever might wait for a disk is done in a thread, and only then does an exchan
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from portico.apps.files.compression import Compressor
 from portico.apps.files.guard import HostGuard
@@ -40,6 +40,7 @@ _MAX_RESOURCES = 4096
 _MAX_HELD_BYTES = 64 * 1024 * 1024
 _MAX_CHOICES = 1024
 _WALK_S = 1.0
+_EXHAUSTED = "too many open files; try again later"
 
 Work = Coroutine[Any, Any, None] | None
 
@@ -72,6 +73,27 @@ class Fallback(NamedTuple):
 
 
 Found = Resource | Redirect | Listed | Missing | Fallback
+_Looked = TypeVar("_Looked", bound=Found | None)
+
+
+async def _look(find: Callable[[], _Looked]) -> _Looked:
+    """Find something in a thread. If nobody waits for it any longer, its files are closed all the same."""
+    future = asyncio.get_running_loop().run_in_executor(None, find)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(_let_go)
+        raise
+
+
+def _let_go(future: "asyncio.Future[_Looked]") -> None:
+    if future.cancelled() or future.exception() is not None:
+        return
+    found = future.result()
+    if isinstance(found, Fallback):
+        found.page.close()
+    elif isinstance(found, Resource):
+        found.close()
 
 
 class Site:
@@ -121,13 +143,17 @@ class Site:
             return False
         if resource.checked == self._turn:
             return True
+        if resource.root.version(resource.name) != resource.version or time.monotonic() > resource.walked_s + _WALK_S:
+            return False
+        self._mark(resource)
+        return True
+
+    def _mark(self, resource: Resource) -> None:
+        """Note that it was found unchanged in this turn, which ends when the loop comes round."""
+        resource.checked = self._turn
         if not self._is_turning:
             self._is_turning = True
             asyncio.get_running_loop().call_soon(self._next_turn)
-        if resource.root.version(resource.name) != resource.version or time.monotonic() > resource.walked_s + _WALK_S:
-            return False
-        resource.checked = self._turn
-        return True
 
     def _next_turn(self) -> None:
         self._is_turning = False
@@ -141,10 +167,10 @@ class Site:
             if old.is_current and old.stamp() == new.stamp() and self._is_best_packed(old):
                 new.close()
                 old.walked_s = new.walked_s
-                old.checked = self._turn
+                self._mark(old)
                 return old
             self._forget(path)
-        new.checked = self._turn
+        self._mark(new)
         self._resources[path] = new
         self._held_bytes += new.held_bytes
         while len(self._resources) > _MAX_RESOURCES or self._held_bytes > _MAX_HELD_BYTES:
@@ -184,15 +210,14 @@ class Site:
         except BlockingIOError:
             return self._find_later(exchange)
         except NoDescriptors:
-            return self._refuse(exchange, 503, "too many open files; try again later")
+            return self._refuse(exchange, 503, _EXHAUSTED)
         return self._act(exchange, found)
 
     async def _find_later(self, exchange: Exchange) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(None, lambda: self._find(exchange.request.path, wait=True))
+            found = await _look(lambda: self._find(exchange.request.path, wait=True))
         except NoDescriptors:
-            work = self._refuse(exchange, 503, "too many open files; try again later")
+            work = self._refuse(exchange, 503, _EXHAUSTED)
         else:
             work = self._act(exchange, found)
         if work is not None:
@@ -229,10 +254,13 @@ class Site:
         except NotServed:
             pass
         try:
-            if self._files.listing and isinstance(place.root.open(place.segments, wait=wait), Folder):
-                return Listed(place.root, place.segments, segments, [])
+            found = place.root.open(place.segments, wait=wait) if self._files.listing else None
         except NotServed:
-            pass
+            found = None
+        if isinstance(found, Folder):
+            return Listed(place.root, place.segments, segments, [])
+        if found is not None:
+            found.close()
         return self._fall_back(place, wait)
 
     def _find_file(self, place: Place, segments: tuple[bytes, ...], wait: bool) -> Found:
@@ -242,7 +270,7 @@ class Site:
             return self._find_clean(place, wait)
         if isinstance(found, Resource):
             return found
-        return Redirect(encode_segment(segments[-1]) + "/" if segments else "./")
+        return Redirect(encode_segment(segments[-1]) + "/")
 
     def _find_clean(self, place: Place, wait: bool) -> Found:
         """Try NAME.html for NAME where --clean-urls asks for it."""
@@ -273,6 +301,7 @@ class Site:
         if isinstance(found, Resource):
             return self._send(exchange, self._remember(exchange.request.path, found))
         if isinstance(found, Fallback):
+            found.page.is_stand_in = True
             return self._send(exchange, self._remember(f"\0{id(found.page.root)}", found.page))
         if isinstance(found, Redirect):
             return self._redirect(exchange, found)
@@ -283,12 +312,12 @@ class Site:
     # a file
 
     def _send(self, exchange: Exchange, resource: Resource) -> Work:
-        values = exchange.request.values
+        request = exchange.request
+        values = request.values
         coding = IDENTITY
-        if len(resource.offered) > 1 and not ("range" in values and not resource.sidecars):
+        if resource.is_negotiable and not ("range" in values and not resource.sidecars):
             accepted = values.get("accept-encoding")
-            choice = self._choices.get((accepted, resource.offered))
-            coding = self._choose(accepted, resource.offered) if choice is None else choice
+            coding = self._choices.get((accepted, resource.offered)) or self._choose(accepted, resource.offered)
         variant = resource.variants.get(coding)
         if variant is None:
             return self._pack(exchange, resource, coding)
@@ -316,25 +345,31 @@ class Site:
 
     async def _pack_later(self, exchange: Exchange, resource: Resource, coding: str) -> None:
         plain = resource.variants[IDENTITY]
-        body, source = plain.body, plain.source
-        if source is not None:
-            source.share()
+        # The work goes on when this peer has left, and reads the file till then.
+        pending = asyncio.ensure_future(self._compress(resource.version, coding, plain))
         try:
-            packed = await self._compressor.compress(
-                resource.version, coding, lambda: body if body is not None else read_all(source) if source else b""
-            )
+            packed = await asyncio.shield(pending)
         except Refused:  # the file has changed meanwhile
-            work = self._act(exchange, await asyncio.to_thread(self._find, exchange.request.path, wait=True))
+            packed = None
+        if packed is None or not resource.is_current:
+            await self._find_later(exchange)
+            return
+        if packed.is_smaller and coding not in resource.variants:
+            work = self._pack(exchange, resource, coding)
         else:
-            if packed.is_smaller and coding not in resource.variants:
-                work = self._pack(exchange, resource, coding)
-            else:
-                work = self._send_variant(exchange, resource, resource.variants.get(coding, plain))
-        finally:
-            if source is not None:
-                source.close()
+            work = self._send_variant(exchange, resource, resource.variants.get(coding, plain))
         if work is not None:
             await work
+
+    async def _compress(self, version: Version, coding: str, plain: Variant) -> Compressed:
+        body, source = plain.body, plain.source
+        if source is None:
+            return await self._compressor.compress(version, coding, lambda: body or b"")
+        source.share()
+        try:
+            return await self._compressor.compress(version, coding, lambda: read_all(source))
+        finally:
+            source.close()
 
     def _send_variant(self, exchange: Exchange, resource: Resource, variant: Variant) -> Work:
         request = exchange.request
@@ -356,7 +391,7 @@ class Site:
         if isinstance(answer, Response):
             exchange.respond(answer)
             return None
-        if not request.is_secret:
+        if not (request.is_secret or resource.is_stand_in):
             request.remembered = Plan(self, resource, exchange.coding, answer)
         exchange.answer(answer)
         return None
@@ -367,7 +402,7 @@ class Site:
         if outcome == 304:
             return variant.not_modified()
         if outcome == 412:
-            return refusal(412, "the file is not the version that was asked for", values, self._policy.always)
+            return self._refusal(request, 412, "the file is not the version that was asked for")
         return None
 
     # everything else
