@@ -229,10 +229,12 @@ def width(text: str) -> int:
 def size_text(size: int) -> str:
     """Return a number of bytes for people: `999 B`, `3.1 KB`, `18 MB` (1 KB is 1024 bytes)."""
     amount = float(size)
-    for unit in ("B", "KB", "MB", "GB", "TB"):
-        if round(amount) < 1000 or unit == "TB":
+    for unit in ("B", "KB", "MB", "GB"):
+        if round(amount) < 1000:
             break
         amount /= 1024
+    else:
+        unit = "TB"
     return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
 
 
