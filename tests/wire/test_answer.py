@@ -49,7 +49,7 @@ def test_a_final_answer_has_a_final_status(status: int) -> None:
         (None, CLOSE, False, b"Connection: close\r\n"),
     ],
 )
-def test_a_head(length: int | None, persistence: Persistence, is_chunked: bool, framing: bytes) -> None:
+def test_a_head(length: int | None, persistence: int, is_chunked: bool, framing: bytes) -> None:
     head = AnswerHead(200, [("Content-Type", "text/plain"), ("x-b", "\xe9")], length)
     assert head.render(DATE, persistence, is_chunked=is_chunked) == (
         b"HTTP/1.1 200 OK\r\n" + DATE + b"Content-Type: text/plain\r\nx-b: \xe9\r\n" + framing + b"\r\n"
