@@ -45,9 +45,8 @@ def link_lines(links: Links, words: Words, screen: Screen) -> list[str]:
     return lines
 
 
-def qr_lines(links: Links, screen: Screen) -> list[str]:
-    """Draw the QR code of the best URL; nothing on a terminal that is too narrow for it."""
-    link = links.lan[0][0] if links.lan else links.own[0]
+def qr_lines(link: str, screen: Screen) -> list[str]:
+    """Draw the QR code of a URL; nothing on a terminal that is too narrow for it."""
     lines = qr.lines_of(link, colour=screen.has_colour)
     if width(qr.lines_of(link, colour=False)[0]) + 2 > screen.columns():
         return []

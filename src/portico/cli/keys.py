@@ -24,13 +24,36 @@ def _termios() -> ModuleType | None:
     return termios
 
 
+def is_foreground(fd: int) -> bool:
+    """Tell whether this process is in the foreground of the terminal at a descriptor."""
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:  # not our controlling terminal: nobody will stop us for using it
+        return True
+
+
+def stop_process() -> None:
+    """Stop, until SIGCONT. The default action of SIGTSTP cannot be had while a loop handles that signal."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 class Keyboard:
     """The keys of the terminal at a descriptor.
 
     open: begin. close: end, and restore the terminal; it may be called twice, and must be called.
+    stop: stops this process, as Ctrl-Z should. is_foreground: whether the terminal at a descriptor is ours to use.
     """
 
-    def __init__(self, fd: int, on_key: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        fd: int,
+        on_key: Callable[[str], None],
+        *,
+        stop: Callable[[], None] = stop_process,
+        is_foreground: Callable[[int], bool] = is_foreground,
+    ) -> None:
+        self._stop = stop
+        self._is_foreground = is_foreground
         self._name = os.ttyname(fd)
         self._on_key = on_key
         self._fd = -1
@@ -77,17 +100,11 @@ class Keyboard:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._is_foreground():
+        if self._is_foreground(self._fd):
             self._enter()
         else:
             self._forsake()
             self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
-
-    def _is_foreground(self) -> bool:
-        try:
-            return os.tcgetpgrp(self._fd) == os.getpgrp()
-        except OSError:  # not our controlling terminal: nobody will stop us for using it
-            return True
 
     def _enter(self) -> None:
         termios = _termios()
@@ -98,7 +115,7 @@ class Keyboard:
             mode = termios.tcgetattr(self._fd)
             mode[3] &= ~(termios.ECHO | termios.ICANON)
             mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
-            termios.tcsetattr(self._fd, termios.TCSADRAIN, mode)
+            termios.tcsetattr(self._fd, termios.TCSANOW, mode)
             asyncio.get_running_loop().add_reader(self._fd, self._read)
         except (termios.error, OSError):
             self._forsake()
@@ -108,9 +125,9 @@ class Keyboard:
         termios = _termios()
         saved = self._saved
         self._forsake()
-        if saved is not None and termios is not None and self._is_foreground():
+        if saved is not None and termios is not None and self._is_foreground(self._fd):
             try:
-                termios.tcsetattr(self._fd, termios.TCSADRAIN, saved)
+                termios.tcsetattr(self._fd, termios.TCSANOW, saved)
             except (termios.error, OSError):  # it has hung up
                 return
 
@@ -122,19 +139,18 @@ class Keyboard:
 
     def _suspend(self) -> None:
         self._leave()
-        # The default action of SIGTSTP cannot be had while the loop handles it.
-        os.kill(os.getpid(), signal.SIGSTOP)
+        self._stop()
         # SIGCONT's handler looks at the terminal again.
 
     def _read(self) -> None:
-        if not self._is_foreground():
+        if not self._is_foreground(self._fd):
             self._look()
             return
         try:
             data = os.read(self._fd, _MAX_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
+        except OSError as exc:
+            if isinstance(exc, BlockingIOError):
+                return
             data = b""
         if not data:
             self._forsake()

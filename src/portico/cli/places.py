@@ -7,10 +7,10 @@ import socket
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from portico.errors import UsageError
+from portico.errors import ConfigError, UsageError
 from portico.net.addresses import ALL_INTERFACES, Address, parse_address, url
 from portico.net.lan import LanAddress, lan_addresses
-from portico.net.listening import PortTaken, address_of, close, listen, listen_free
+from portico.net.listening import address_of, close, listen, listen_free
 from portico.net.ports import Holder, holder
 from portico.settings import Listen
 
@@ -71,7 +71,7 @@ def open_lan(port: int) -> list[socket.socket]:
     for entry in lan_addresses():
         try:
             opened += listen(Address("tcp", host=entry.address, port=port))
-        except PortTaken:
+        except ConfigError:
             close(opened)
             raise
     return opened

@@ -58,7 +58,9 @@ def run(
         from portico.apps.files.web import event_loop
         from portico.cli.session import Plan, Session
 
-        session = Session(Plan(shares, files, limits, log, is_lan_ours), places, screen, words_of_environment())
+        session = Session(
+            Plan(shares, files, limits, log, is_lan_ours, _stdin()), places, screen, words_of_environment()
+        )
         if announce is not None:
             screen.line(announce(places))
         gc.enable()
@@ -67,6 +69,14 @@ def run(
             return runner.run(session.run())
     finally:
         close(places.sockets)
+
+
+def _stdin() -> int:
+    """Return the descriptor of standard input, -1 where there is none."""
+    try:
+        return sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError):  # None under pythonw, or replaced, or closed
+        return -1
 
 
 command = PageCommand(

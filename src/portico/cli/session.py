@@ -15,7 +15,6 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -45,13 +44,18 @@ _CUT_CODE = 130
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to serve and how. is_lan_ours: the `l` key may open and close addresses (no --bind)."""
+    """What to serve and how.
+
+    is_lan_ours: the `l` key may open and close addresses (no --bind). keys_fd: where keys come from, if it is a
+    terminal; -1 for nowhere.
+    """
 
     shares: tuple[Share, ...]
     files: Files
     limits: Limits
     log: Log
     is_lan_ours: bool
+    keys_fd: int = -1
 
 
 class Session:
@@ -71,7 +75,7 @@ class Session:
         self._site = Site(open_roots(plan.shares, plan.files), plan.files, names=answered_names(plan.files))
         self._log, self._close_log = open_log(plan.log, screen)
         self._server = HttpServer(self._site, plan.limits, self._log)
-        self._keyboard = Keyboard.at(sys.stdin.fileno(), self._pressed) if screen.is_terminal and sys.stdin else None
+        self._keyboard = Keyboard.at(plan.keys_fd, self._pressed) if screen.is_terminal else None
         self._stopping = asyncio.Event()
         self._is_cut = False
         self._began_s = time.monotonic()
@@ -115,7 +119,8 @@ class Session:
         links = self._links()
         lines = banner.link_lines(links, self._words, self._screen)
         if links.lan:
-            return lines + (["", *banner.qr_lines(links, self._screen)] if self._keyboard is not None else [])
+            code = banner.qr_lines(links.lan[0][0], self._screen) if self._keyboard is not None else []
+            return [*lines, "", *code] if code else lines
         if self._plan.is_lan_ours:
             lines.append(f"     {self._words('lan-off-key' if self._keyboard is not None else 'lan-off')}")
         return lines
@@ -173,7 +178,9 @@ class Session:
         threading.Thread(target=_browse, args=(link,), name="browser", daemon=True).start()
 
     def _show_qr(self) -> None:
-        self._screen.line("\n".join(banner.qr_lines(self._links(), self._screen)))
+        links = self._links()
+        code = banner.qr_lines(links.lan[0][0], self._screen) if links.lan else [f"  {self._words('qr-lan')}"]
+        self._screen.line("\n".join(code))
 
     def _show_help(self) -> None:
         self._screen.line(

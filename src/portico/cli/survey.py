@@ -58,16 +58,22 @@ def looks_secret(name: str) -> bool:
     )
 
 
-def survey(roots: Mapping[str, Root], *, shows_hidden: bool, is_stopped: Callable[[], bool] = lambda: False) -> Survey:
+def survey(
+    roots: Mapping[str, Root],
+    *,
+    shows_hidden: bool,
+    is_stopped: Callable[[], bool] = lambda: False,
+    most: int = MAX_ENTRIES,
+) -> Survey:
     """Walk through roots, folder by folder, the upper ones first; linked folders are not entered.
 
     roots: by the name each is served under; they show hidden names. shows_hidden: whether those that are served do.
-    is_stopped: asked for each folder. Folders that cannot be read are passed over.
+    is_stopped: asked for each folder. most: entries to look at. Folders that cannot be read are passed over.
     """
     found = Survey()
     deadline_s = time.monotonic() + MAX_TIME_S
     waiting: deque[tuple[str, tuple[bytes, ...]]] = deque((name, ()) for name in roots)
-    left = MAX_ENTRIES
+    left = most
     while waiting:
         if is_stopped() or time.monotonic() > deadline_s:
             found.is_partial = True

@@ -111,6 +111,7 @@ TEXTS: dict[str, Text] = {
         "ctrl-c  stop; running transfers are finished first, a second ctrl-c cuts them",
         "ctrl-c  停止：先等正在进行的传输完成，再按一次立即停止",
     ),
+    "qr-lan": Text("a phone cannot reach localhost; press l first", "手机无法访问 localhost，请先按 l 键"),
     # stop
     "draining": Text(
         "{n} transfers under way; ctrl-c again to stop now",
