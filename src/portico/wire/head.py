@@ -22,7 +22,7 @@ from portico.wire.fields import is_authority, merge_values, parse_cookie, parse_
 # method SP request-target SP HTTP-version. Bytes from 0x80 in a target are not a URI, but what curl and others send
 # for a name typed in Chinese; they are passed on as they are.
 _METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
-_TARGET_BYTES = bytes(byte for byte in range(0x21, 0x100) if byte not in b"#\x7f")
+_TARGET = re.compile(r"[!-~\x80-\xff]+")
 _METHODS = {name.encode(): name for name in "GET HEAD POST PUT DELETE OPTIONS PATCH TRACE CONNECT".split()}
 _VERSIONS = {b"HTTP/1.1": 11, b"HTTP/1.0": 10}
 _OTHER_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
@@ -105,24 +105,27 @@ def parse_request(head: bytes, limits: Limits, memo: HeadMemo) -> Request:
     head: everything before the empty line, without its CRLF CRLF.
     Raises PeerError: 400, 413, 414, 417, 431, 501 or 505.
     """
-    line, _, data = head.partition(b"\r\n")
-    request = parse_request_line(line, limits)
+    line_end = head.find(b"\r\n")
+    if line_end < 0:
+        line_end = len(head)
+    request = parse_request_line(head[:line_end], limits)
     # The last Cookie line, spelt as everybody spells it, is set aside so that the rest can be found in the memo.
-    start = data.rfind(_COOKIE)
+    start = head.rfind(_COOKIE, line_end)
     if start < 0:
-        block = memo.blocks.get(data) or memo.parse_block(data, limits)
+        rest = head[line_end + 2 :]
+        block = memo.blocks.get(rest) or memo.parse_block(rest, limits)
         request.cookie = block.cookie
         request.is_secret = block.is_secret
     else:
-        end = data.find(b"\r\n", start + 2)
-        rest, value = (
-            (data[:start], data[start + 9 :]) if end < 0 else (data[:start] + data[end:], data[start + 9 : end])
-        )
+        end = head.find(b"\r\n", start + 2)
+        rest = head[line_end + 2 : start]
+        if end >= 0:
+            rest = rest + head[end:] if rest else head[end + 2 :]
         block = memo.blocks.get(rest) or memo.parse_block(rest, limits)
-        request.cookie = parse_cookie(value)
-        if block.cookie:  # of several Cookie lines the order counts (RFC 9110 5.3)
-            request.cookie = memo.parse_block(data, limits).cookie
+        request.cookie = parse_cookie(head[start + 9 : end] if end >= 0 else head[start + 9 :])
         request.is_secret = True
+        if block.cookie:  # of several Cookie lines the order counts (RFC 9110 5.3)
+            request.cookie = memo.parse_block(head[line_end + 2 :], limits).cookie
         if len(block.fields) >= limits.max_fields:
             raise PeerError(
                 431, f"{len(block.fields) + 1} header fields; at most {limits.max_fields} are accepted here"
@@ -156,7 +159,8 @@ def parse_request_line(line: bytes, limits: Limits) -> Request:
         name = method.decode("ascii")
     if len(target) > limits.max_url:
         raise PeerError(414, f"a URL of {len(target)} bytes; at most {limits.max_url} are accepted here")
-    if not target or parts[1].translate(None, _TARGET_BYTES):
+    # isprintable is the fast answer; it says no to some bytes from 0x80, so the exact one is asked then.
+    if not target or "#" in target or not (target.isprintable() or _TARGET.fullmatch(target)):
         raise PeerError(400, f"{excerpt(target)} is not a request target: /path or http://host/path")
     request = Request()
     request.remembered = None
