@@ -85,7 +85,7 @@ class Wheel:
         due = sorted(number for number in self._buckets if number <= turned)
         self._turned = turned
         for number in due:
-            for item in self._buckets.pop(number):
+            for item in self._buckets.pop(number, ()):
                 item.bucket = -1
                 again_s = item.check(now_s)
                 if again_s is not None:

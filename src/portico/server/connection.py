@@ -8,18 +8,20 @@ Invariants
 - While the transport has unsent bytes (`is_paused`), nothing is read and no further exchange begins, so a peer that
   never reads costs one answer and no more.
 - No timer belongs to a connection: the server's wheel asks `check`, which alone knows the deadlines.
+- Whoever may still be sending when we close is read from for a while, or a reset would cost him our answer.
 """
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from portico.errors import Gone, UsageError
-from portico.http.message import Response
-from portico.server.exchange import Exchange
+from portico.http.message import Response, Span
+from portico.http.status import forbids_body
+from portico.server.exchange import GONE, Exchange
 from portico.server.refusals import refusal, refusal_answer
-from portico.server.sending import Socket, Transfer, release, stream
+from portico.server.sending import Socket, Transfer, leave_out, release, stream
 from portico.wire.answer import AnswerHead, WholeAnswer
 from portico.wire.events import ENDED, BodyReceived, Event, HeadReceived, InputEnded, PeerFaulted
 from portico.wire.http1 import ServerCodec
@@ -29,8 +31,11 @@ if TYPE_CHECKING:
 
 _MAX_WAITING = 64 * 1024  # bytes of a body, or of requests behind the current one, that wait here
 _MAX_BATCH = 32  # answers to pipelined requests written at once
-_LINGER_S = 2.0  # how long a refused peer may go on sending before we close (RFC 9112 9.6)
-_LINGER_BYTES = 1 << 20
+# How long a peer that may still be sending is read from before we close (RFC 9112 9.6): until it has been silent for
+# 2 s, 30 s in all; Apache's practice. What it sends beyond 64 MiB stays in the kernel.
+_SILENCE_S = 2.0
+_LINGER_S = 30.0
+_LINGER_BYTES = 64 << 20
 _FAILED = "the application failed"
 _SILENT = "the application gave no answer"
 
@@ -45,11 +50,16 @@ class HttpConnection(asyncio.Protocol):
     __slots__ = (
         "_began_s",
         "_head_s",
+        "_is_ended",
         "_is_fresh",
+        "_is_refused",
         "_is_taking",
+        "_linger_end_s",
         "_linger_left",
         "_mark",
+        "_mark_s",
         "_moved",
+        "_sent",
         "_server",
         "_task",
         "_transfer",
@@ -66,13 +76,18 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(self, server: "HttpServer") -> None:
         self._server = server
-        self._began_s = 0.0  # accepted, or idle since, or lingering since
+        self._began_s = 0.0  # accepted, or idle since, or heard from last while lingering
         self._head_s = 0.0  # when the first byte of an unfinished head came; 0 without one
+        self._is_ended = False  # the peer has closed its side
         self._is_fresh = True  # nothing has been asked yet
+        self._is_refused = False  # the last answer went to something that never became a request
         self._is_taking = False  # _take is on the stack
-        self._linger_left = 0  # bytes a refused peer may still send; 0: it is not refused
-        self._mark = -1  # bytes moved when the rate was checked last; -1: it was not
+        self._linger_end_s = 0.0  # when we close, whatever the peer still sends; 0: we are not closing
+        self._linger_left = _LINGER_BYTES
+        self._mark = -1  # bytes moved when the window began in which the rate is measured; -1: there is none
+        self._mark_s = 0.0  # when that was
         self._moved = 0  # bytes received and written
+        self._sent = 0  # bytes of the streamed answer under way
         self._task: asyncio.Task[None] | None = None
         self._transfer: Transfer | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -91,7 +106,7 @@ class HttpConnection(asyncio.Protocol):
         self.address = peer[0] if isinstance(peer, tuple) else "unix"
         status, reason = self._server.admit(self)
         self._began_s = self._server.clock.now_s
-        self._server.wheel.add(self, self._began_s + self._server.limits.first_byte_timeout)
+        self._server.wheel.add(self, self._began_s + self._server.idle_s)
         if status:
             self._refuse(status, reason)
 
@@ -104,7 +119,8 @@ class HttpConnection(asyncio.Protocol):
             if exchange.inbox is not None:
                 exchange.inbox.cut("the peer closed the connection")
             exchange.note = exchange.note or "cut"
-            self._server.count(self, exchange, self._transfer.sent_bytes if self._transfer is not None else 0)
+            self._server.count(self, exchange, self._sent)
+            exchange.status = exchange.status or GONE
         if self._transfer is not None:
             self._transfer.close()
             self._transfer = None
@@ -115,16 +131,18 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
         self._moved += len(data)
-        if self._linger_left:
-            self._linger_left -= len(data)
-            if self._linger_left <= 0:
-                self.transport.abort()
-        else:
+        if not self._linger_end_s:
             self._take(self.codec.feed(data))
+            return
+        self._began_s = self._server.clock.now_s
+        self._linger_left -= len(data)
+        if self._linger_left < 0:
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         """Take the end of the peer's side; it may still be reading, so ours stays open until the answer is out."""
-        if self._linger_left:
+        self._is_ended = True
+        if self._linger_end_s:
             return False
         self._take(self.codec.feed_eof())
         return not self.transport.is_closing()
@@ -132,14 +150,18 @@ class HttpConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Stop reading: nothing more is answered before this peer takes what it has."""
         self.is_paused = True
+        self._mark = -1
         self.transport.pause_reading()
         self._server.wheel.hasten(self, self._server.clock.now_s + self._server.limits.rate_window)
 
     def resume_writing(self) -> None:
         """Go on with whatever waited for the peer to read."""
         self.is_paused = False
+        self._began_s = self._server.clock.now_s
         self._wake()
-        if self._transfer is not None:
+        if self._linger_end_s:
+            self._linger()
+        elif self._transfer is not None:
             self._transfer.resume()
         else:
             self._go_on()
@@ -183,6 +205,8 @@ class HttpConnection(asyncio.Protocol):
         """Hand a request to the handler."""
         server = self._server
         self._is_fresh = False
+        self._head_s = 0.0
+        self._mark = -1
         self.exchange = exchange = Exchange(self, event.request, 0.0 if server.log is None else time.perf_counter())
         if exchange.inbox is not None:
             server.wheel.hasten(self, server.clock.now_s + server.limits.rate_window)
@@ -244,7 +268,8 @@ class HttpConnection(asyncio.Protocol):
         """Answer what the codec refused, unless the answer to its head has begun."""
         exchange = self.exchange
         if exchange is None:
-            self._refuse(event.status, event.reason)
+            if not self.codec.closing:  # else the request was answered, and refused, before its body could be wrong
+                self._refuse(event.status, event.reason)
             return
         if exchange.inbox is not None:
             exchange.inbox.cut(event.reason)
@@ -257,10 +282,9 @@ class HttpConnection(asyncio.Protocol):
     def _refuse(self, status: int, reason: str) -> None:
         """Answer something that never became a request, and close."""
         answer = refusal_answer(status, reason)
-        self.codec.is_last = True
+        self._is_refused = self.codec.is_last = True
         self.codec.send_answer(answer, self._server.clock.date_line)
         self._server.count_refusal(self, answer, reason)
-        self._linger_left = _LINGER_BYTES
         self._flush()
 
     # from answers to bytes
@@ -268,17 +292,18 @@ class HttpConnection(asyncio.Protocol):
     def send_whole(self, exchange: Exchange, whole: WholeAnswer) -> None:
         """Send a complete answer; the exchange is over."""
         server = self._server
-        if self.codec.reader is not None:
-            self._linger_left = _LINGER_BYTES
         self.codec.send_answer(whole, server.clock.date_line)
         self.exchange = None
         self._began_s = server.clock.now_s
         server.count(self, exchange, whole.length)
         if self._task is not None:
-            self._flush()
+            self._go_on()
 
     def send_streamed(self, exchange: Exchange, response: Response) -> None:
-        """Begin an answer whose body is pieces of known length, or an iterator. Raises UsageError like AnswerHead."""
+        """Begin an answer whose body is pieces of known length, or an iterator.
+
+        Raises UsageError like AnswerHead, and Gone when the connection is closing; the sources are closed then.
+        """
         body = response.body
         assert not isinstance(body, bytes)
         length = None
@@ -286,34 +311,40 @@ class HttpConnection(asyncio.Protocol):
             length = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in body)
         try:
             head = AnswerHead(response.status, response.fields, length)
-        except UsageError:
+            self._check_open()
+        except (UsageError, Gone):
             release(body)
             raise
-        if self.codec.reader is not None:
-            self._linger_left = _LINGER_BYTES
         exchange.status = response.status
+        self._sent = 0
         self.codec.send_head(head, self._server.clock.date_line)
         self._flush()
-        if exchange.request.method == "HEAD":
+        self._send_pieces(exchange, body, is_left_out=exchange.request.method == "HEAD" or forbids_body(head.status))
+
+    def _send_pieces(
+        self, exchange: Exchange, body: tuple[bytes | Span, ...] | AsyncIterator[bytes], *, is_left_out: bool
+    ) -> None:
+        """Send a body behind its head, or only release it."""
+        if not isinstance(body, tuple):
+            self._start(exchange, (leave_out if is_left_out else stream)(self, exchange, body))
+        elif is_left_out:
             release(body)
-            self.finish(exchange, 0)
-        elif isinstance(body, tuple):
-            # From here on the transport is paused until the kernel has taken what comes before the next piece.
-            self.transport.set_write_buffer_limits(high=0)
+            self.finish(exchange)
+        else:
             self._server.wheel.hasten(self, self._server.clock.now_s + self._server.limits.rate_window)
             self._transfer = Transfer(self, exchange, body, self._server.buffers)
             self._transfer.resume()
-        else:
-            self._start(exchange, stream(self, exchange, body))
 
     def write_body(self, data: bytes | memoryview) -> None:
         """Send a piece of the current answer's body."""
+        self._sent += len(data)
         self.codec.send_body(data)
         self._flush()
 
     def body_sent(self, count: int) -> None:
         """Account for bytes of the current answer's body that the kernel sent by itself."""
         self.codec.skip_body(count)
+        self._sent += count
         self._moved += count
 
     @property
@@ -330,6 +361,9 @@ class HttpConnection(asyncio.Protocol):
         if self.is_paused:
             self._writable = self._server.loop.create_future()
             await self._writable
+        self._check_open()
+
+    def _check_open(self) -> None:
         if self.transport.is_closing():
             raise Gone("the peer closed the connection")
 
@@ -338,12 +372,15 @@ class HttpConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is not None and exchange.inbox is not None and exchange.inbox.is_untouched:
             exchange.inbox.is_untouched = False
-            if exchange.request.expects_continue:
+            # Behind the head of a final answer, a 100 would be taken for a part of its body.
+            if exchange.request.expects_continue and not exchange.status:
                 self.codec.send_continue()
                 self._flush()
-        self.transport.resume_reading()
+        if not self.is_paused and not self.transport.is_reading():
+            self._mark = -1
+            self.transport.resume_reading()
 
-    def finish(self, exchange: Exchange, sent_bytes: int) -> None:
+    def finish(self, exchange: Exchange) -> None:
         """End a streamed answer; the exchange is over."""
         is_pumped = self._transfer is not None
         if is_pumped:
@@ -353,7 +390,8 @@ class HttpConnection(asyncio.Protocol):
         exchange.note = exchange.note or self.codec.fault
         self.exchange = None
         self._began_s = self._server.clock.now_s
-        self._server.count(self, exchange, sent_bytes)
+        self._server.count(self, exchange, self._sent)
+        self._sent = 0
         if is_pumped:
             self._go_on()
 
@@ -364,13 +402,23 @@ class HttpConnection(asyncio.Protocol):
             self.transport.abort()
 
     def _go_on(self) -> None:
-        """After an exchange that ended outside `data_received`: take up what waits."""
+        """After an exchange that ended, or a peer that caught up, outside `data_received`: take up what waits."""
         if self._is_taking:
             return
         self._flush()
-        if self.exchange is None and not self.is_paused and not self.transport.is_closing():
+        if self.is_paused or self.codec.closing or self.transport.is_closing():
+            return
+        if self.exchange is None:
             self.transport.resume_reading()
-            self._take(self.codec.feed(b""))
+            if self.codec.buffered:
+                self._take(self.codec.feed(b""))
+        elif not self._is_full():
+            self.transport.resume_reading()
+
+    def _is_full(self) -> bool:
+        """Tell whether as much waits for the exchange under way, or behind it, as may."""
+        inbox = self.exchange.inbox if self.exchange is not None else None
+        return len(self.codec.buffered) > _MAX_WAITING or (inbox is not None and inbox.waiting_bytes > _MAX_WAITING)
 
     def _wake(self) -> None:
         if self._writable is not None and not self._writable.done():
@@ -387,14 +435,24 @@ class HttpConnection(asyncio.Protocol):
             self._close()
 
     def _close(self) -> None:
-        """Close once everything is written. A refused peer that still sends must not lose our answer to a reset."""
-        if not self._linger_left:
+        """Close once everything is written; linger where the peer may still be sending."""
+        codec = self.codec
+        if self._linger_end_s:
+            return
+        if self._is_ended or not (self._is_refused or codec.reader is not None or codec.buffered):
             self.transport.close()
-        elif self.transport.can_write_eof():
+            return
+        if self.transport.can_write_eof():
             self.transport.write_eof()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Read and drop what the peer sends, from now on."""
+        self._began_s = self._server.clock.now_s
+        self._linger_end_s = self._began_s + _LINGER_S
+        if not self.is_paused:
             self.transport.resume_reading()
-            self._began_s = self._server.clock.now_s
-            self._server.wheel.hasten(self, self._began_s + _LINGER_S)
+            self._server.wheel.hasten(self, self._began_s + _SILENCE_S)
 
     # deadlines
 
@@ -406,46 +464,62 @@ class HttpConnection(asyncio.Protocol):
 
     def check(self, now_s: float) -> float | None:
         """Act on the deadline that applies; return when to ask again."""
-        limits = self._server.limits
-        if self.codec.closing and self._linger_left:
-            if now_s < self._began_s + _LINGER_S:
-                return self._began_s + _LINGER_S
-            self.transport.abort()
-            return None
         if self.exchange is not None or self.is_paused or self.transport.is_closing():
             return self._check_rate(now_s)
         self._mark = -1
-        due_s = self._head_s + limits.head_timeout
-        if not self._head_s:
-            due_s = self._began_s + (limits.first_byte_timeout if self._is_fresh else limits.keep_alive_timeout)
+        if self._linger_end_s:
+            due_s = min(self._began_s + _SILENCE_S, self._linger_end_s)
+            act = self.transport.abort
+        else:
+            due_s, act = self._idle_deadline()
         if now_s < due_s:
             return due_s
+        act()
+        return now_s + _SILENCE_S
+
+    def _idle_deadline(self) -> tuple[float, Callable[[], None]]:
+        """Return until when the peer has to ask something, and what to do if it does not."""
+        limits = self._server.limits
         if self._head_s:
-            self._refuse(408, f"the request head was not complete within {limits.head_timeout:g} s")
-        else:
-            self.transport.close()
-        return now_s + _LINGER_S
+            reason = f"the request head was not complete within {limits.head_timeout:g} s"
+            return self._head_s + limits.head_timeout, lambda: self._refuse(408, reason)
+        return self._began_s + (
+            limits.first_byte_timeout if self._is_fresh else limits.keep_alive_timeout
+        ), self.transport.close
 
     def _check_rate(self, now_s: float) -> float | None:
         """Cut a peer that neither reads nor sends at the least rate while we wait for it."""
         limits = self._server.limits
-        exchange = self.exchange
-        wants_body = False
-        if self.codec.reader is not None and exchange is not None and exchange.inbox is not None:
-            wants_body = exchange.inbox.waiting_bytes <= _MAX_WAITING
-        is_sending = self.is_paused or (self._transfer is not None and self._transfer.is_waiting)
-        if not (is_sending or wants_body or self.transport.is_closing()):
-            self._mark = -1
-            return now_s + limits.rate_window
         moved = self._moved - self.transport.get_write_buffer_size()
-        is_slow = 0 <= self._mark and moved - self._mark < limits.min_rate * limits.rate_window
-        self._mark = moved
-        if is_slow and exchange is not None and not exchange.status:
-            self._take_fault(PeerFaulted(408, f"the body came slower than {limits.min_rate} bytes a second"))
+        if not self._is_waiting():
+            self._mark = -1
+        elif self._mark < 0 or now_s >= self._mark_s + limits.rate_window:
+            if 0 <= self._mark and moved - self._mark < limits.min_rate * limits.rate_window:
+                return self._stop_slow(now_s)
+            self._mark = moved
+            self._mark_s = now_s
+        # Asked at least so often that idleness, once it begins, does not outlast its limit.
+        return now_s + min(limits.rate_window, limits.keep_alive_timeout)
+
+    def _is_waiting(self) -> bool:
+        """Tell whether it is the peer's turn: to read, or to send a body that may come."""
+        if self.is_paused or self.transport.is_closing() or (self._transfer is not None and self._transfer.is_waiting):
+            return True
+        exchange = self.exchange
+        if exchange is None or exchange.inbox is None or self.codec.reader is None:
+            return False
+        is_held_back = exchange.request.expects_continue and exchange.inbox.is_untouched
+        return not is_held_back and exchange.inbox.waiting_bytes <= _MAX_WAITING
+
+    def _stop_slow(self, now_s: float) -> float | None:
+        """Answer 408 where no answer has begun, else cut."""
+        exchange = self.exchange
+        if exchange is not None and not exchange.status:
+            reason = f"the body came slower than {self._server.limits.min_rate} bytes a second"
+            self._take_fault(PeerFaulted(408, reason))
             self._flush()
-        elif is_slow:
-            if exchange is not None:
-                exchange.note = exchange.note or "too slow"
-            self.transport.abort()
-            return None
-        return now_s + limits.rate_window
+            return now_s + _SILENCE_S
+        if exchange is not None:
+            exchange.note = exchange.note or "too slow"
+        self.transport.abort()
+        return None

@@ -12,14 +12,17 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from portico.errors import Gone, UsageError
+from portico.errors import Gone, PorticoError, UsageError
 from portico.http.message import Request, Response
+from portico.server.sending import release
 from portico.wire.answer import WholeAnswer
 
 if TYPE_CHECKING:
     from portico.server.connection import HttpConnection
 
 Handler = Callable[["Exchange"], Coroutine[Any, Any, None] | None]
+
+GONE = -1
 
 
 class Inbox:
@@ -80,7 +83,7 @@ class Inbox:
 class Exchange:
     """One request and the way to answer it.
 
-    request: the parsed head. status: of the answer, 0 before there is one.
+    request: the parsed head. status: of the answer, 0 before there is one, GONE if the peer went before there was.
     coding, note: the answer's content coding, and a remark, both for the access log and "" as a rule.
     inbox: the request's body, None for a request without one.
     """
@@ -102,23 +105,31 @@ class Exchange:
         return self._connection.address
 
     def answer(self, whole: WholeAnswer) -> None:
-        """Answer with something prepared, which may serve many exchanges."""
+        """Answer with something prepared, which may serve many exchanges. Raises like `respond`."""
         if self.status:
-            raise UsageError("this exchange is answered already")
+            raise self._over()
         self.status = whole.status
         self._connection.send_whole(self, whole)
 
     def respond(self, response: Response) -> None:
         """Answer with a Response; its body may go on being sent after this returns.
 
-        Raises UsageError for what may not be put on the wire; the exchange can still be answered then.
+        Raises UsageError for what may not be put on the wire; the exchange can still be answered then. Raises
+        UsageError for a second answer, and Gone when the peer closed the connection. The sources of the body are
+        closed in every case.
         """
         if isinstance(response.body, bytes):
             self.answer(WholeAnswer(response.status, response.fields, response.body))
         elif self.status:
-            raise UsageError("this exchange is answered already")
+            release(response.body)
+            raise self._over()
         else:
             self._connection.send_streamed(self, response)
+
+    def _over(self) -> PorticoError:
+        if self.status == GONE:
+            return Gone("the peer closed the connection")
+        return UsageError("this exchange is answered already")
 
     async def read(self) -> bytes:
         """Return the next piece of the request's body, b"" at its end.

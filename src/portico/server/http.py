@@ -22,12 +22,17 @@ from portico.wire.head import HeadMemo
 
 _BACKLOG = 2048
 _FLUSH_S = 0.05
+_FAREWELL_S = 1.0  # aborted connections say so in the next turn of the loop
 _MAX_ADDRESSES = 100_000
 
 
 @dataclass(slots=True)
 class Totals:
-    """What has been done since the start. addresses: distinct peers, counted up to 100 000."""
+    """What has been done since the start.
+
+    requests: answered, refused or cut. bytes_sent: of bodies. addresses: distinct peers, counted up to 100 000.
+    cut: exchanges that the end of the server cut off.
+    """
 
     requests: int = 0
     bytes_sent: int = 0
@@ -39,6 +44,7 @@ class HttpServer:
     """Serve one handler on any number of listening sockets.
 
     limits: the settings group. log: None for no access log. clock: replaced by tests.
+    idle_s: the shortest time that a connection may have nothing to say.
     """
 
     def __init__(
@@ -52,7 +58,8 @@ class HttpServer:
         self.buffers = BufferPool()
         self.totals = Totals()
         self.loop: asyncio.AbstractEventLoop
-        shortest_s = min(limits.head_timeout, limits.first_byte_timeout, limits.keep_alive_timeout, limits.rate_window)
+        self.idle_s = min(limits.first_byte_timeout, limits.keep_alive_timeout)
+        shortest_s = min(limits.head_timeout, self.idle_s, limits.rate_window)
         self.wheel = Wheel(min(1.0, shortest_s / 4))
         self._connections: set[HttpConnection] = set()
         self._per_address: dict[str, int] = {}
@@ -85,34 +92,36 @@ class HttpServer:
 
         timeout_s: after that long whatever is left is cut. Returns how many exchanges were cut.
         """
+        cut_before = self.totals.cut
         self._is_draining = True
         for server in self._listeners.values():
             server.close()
         self._listeners.clear()
         for connection in list(self._connections):
             connection.drain()
-        if self._connections:
-            self._empty = self.loop.create_future()
-            await asyncio.wait([self._empty], timeout=timeout_s)
-        cut = self.active
+        await self._wait_empty(timeout_s)
         self.abort()
-        self.totals.cut += cut
+        await self._wait_empty(_FAREWELL_S)
         if self._flushing is not None:
             self._flushing.cancel()
             self._flush_log()
-        return cut
+        return self.totals.cut - cut_before
+
+    async def _wait_empty(self, timeout_s: float) -> None:
+        if self._connections:
+            self._empty = self.loop.create_future()
+            await asyncio.wait([self._empty], timeout=timeout_s)
 
     def abort(self) -> None:
-        """Close every connection now, whatever it is doing."""
+        """Close every connection now, whatever it is doing; what was under way counts as cut."""
+        self.totals.cut += self.active
         for connection in list(self._connections):
             connection.transport.abort()
-        if self._empty is not None and not self._empty.done():
-            self._empty.set_result(None)
 
     @property
     def active(self) -> int:
-        """Count the exchanges under way."""
-        return sum(connection.exchange is not None for connection in self._connections)
+        """Count the exchanges under way; one is until its answer is with the kernel."""
+        return sum(connection.exchange is not None or connection.is_paused for connection in self._connections)
 
     @property
     def connections(self) -> int:
@@ -153,22 +162,26 @@ class HttpServer:
             self._empty.set_result(None)
 
     def count(self, connection: HttpConnection, exchange: Exchange, sent_bytes: int) -> None:
-        """Count an exchange that has ended, and log it."""
-        self.totals.requests += 1
-        self.totals.bytes_sent += sent_bytes
+        """Count an exchange that has ended, and log it. sent_bytes: of its body, whatever the method is."""
+        request = exchange.request
+        if request.method == "HEAD":
+            sent_bytes = 0
+        totals = self.totals
+        totals.requests += 1
+        totals.bytes_sent += sent_bytes
         if self.log is not None:
-            request = exchange.request
             values = request.values
+            duration_s = time.perf_counter() - exchange.started_s
             self._write_log(
                 Record(
-                    time.time(),
+                    time.time() - duration_s,
                     connection.address,
                     request.method,
                     request.target,
                     request.version,
                     exchange.status,
-                    0 if request.method == "HEAD" else sent_bytes,
-                    time.perf_counter() - exchange.started_s,
+                    sent_bytes,
+                    duration_s,
                     exchange.coding,
                     values.get("referer", ""),
                     values.get("user-agent", ""),

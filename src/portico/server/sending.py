@@ -25,6 +25,7 @@ _MAX_POOLED = 32
 _HAS_SENDFILE = hasattr(os, "sendfile")
 # What sendfile says of a file system, or a socket, that it cannot serve (sendfile(2)).
 _NO_SENDFILE = frozenset((errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSOCK))
+_SHRANK = "the file shrank while it was sent"
 
 
 class BufferPool:
@@ -70,17 +71,22 @@ class Socket:
             self._is_watched = True
             self._loop.add_writer(self.fd, transfer.resume)
 
+    def unwatch(self) -> None:
+        """Stop watching: a socket that can be written would be reported over and over."""
+        if self._is_watched:
+            self._is_watched = False
+            self._loop.remove_writer(self.fd)
+
     def close(self) -> None:
         """Stop watching and close."""
-        if self._is_watched:
-            self._loop.remove_writer(self.fd)
+        self.unwatch()
         os.close(self.fd)
 
 
 class Transfer:
     """A body in pieces of known length on its way out.
 
-    sent_bytes: handed to the kernel or the transport so far. is_waiting: for the peer to read.
+    is_waiting: for the peer to read.
     """
 
     __slots__ = (
@@ -97,7 +103,6 @@ class Transfer:
         "_source",
         "_sources",
         "is_waiting",
-        "sent_bytes",
     )
 
     def __init__(
@@ -116,7 +121,6 @@ class Transfer:
         self._is_reading = False  # a thread is at it
         self._is_closed = False
         self.is_waiting = False
-        self.sent_bytes = 0
 
     def resume(self) -> None:
         """Send until the peer must catch up, others must have their turn, or all is sent."""
@@ -158,12 +162,11 @@ class Transfer:
         if isinstance(piece, Span):
             self._source, self._offset, self._left = piece
         elif piece:
-            self.sent_bytes += len(piece)
             self._connection.write_body(piece)
         return piece is not None
 
     def _send_block(self) -> int:
-        """Send some of the current piece, if it is in memory. Returns how much."""
+        """Send some of the current piece if it is in memory, else have it read. Returns how much was sent."""
         source = self._source
         assert source is not None
         try:
@@ -175,14 +178,16 @@ class Transfer:
             return self._write(view, source.read_hot(view, self._offset))
         except BlockingIOError:
             self._read_later(source)
-            return 0
+        except Refused as exc:
+            self._stop(str(exc))
+        return 0
 
     def _send_file(self, source: Source) -> int:
         """Let the kernel send. Raises BlockingIOError where it would have to wait for a disk."""
         count = min(self._left, _BURST_BYTES)
         probe = memoryview(bytearray(1))
         if source.read_hot(probe, self._offset) + source.read_hot(probe, self._offset + count - 1) < 2:
-            return self._shrank()
+            return self._stop(_SHRANK)
         if self._socket is None:
             self._socket = self._connection.second_socket()
         try:
@@ -191,35 +196,35 @@ class Transfer:
             self._wait()
             return 0
         except OSError as exc:
-            if exc.errno in _NO_SENDFILE:
-                self._buffer = self._pool.take()
-            else:
-                self._connection.cut(self._exchange, "cut")
-                self.close()
+            if exc.errno not in _NO_SENDFILE:
+                return self._stop("cut")
+            self._buffer = self._pool.take()
             return 0
         self._connection.body_sent(sent)
-        return self._advance(sent) if sent else self._shrank()
+        return self._advance(sent) if sent else self._stop(_SHRANK)
 
     def _write(self, view: memoryview, count: int) -> int:
         if count < len(view):
-            return self._shrank()
+            return self._stop(_SHRANK)
         self._connection.write_body(view)
         return self._advance(count)
 
     def _advance(self, count: int) -> int:
         self._offset += count
         self._left -= count
-        self.sent_bytes += count
         return count
 
-    def _shrank(self) -> int:
-        self._connection.cut(self._exchange, "the file shrank while it was sent")
+    def _stop(self, note: str) -> int:
+        """Cut the connection. note: why, for the access log."""
+        self._connection.cut(self._exchange, note)
         self.close()
         return 0
 
     def _read_later(self, source: Source) -> None:
         """Have a thread read the next block; afterwards it is in memory, at least for a moment."""
         self._is_reading = True
+        if self._socket is not None:
+            self._socket.unwatch()
         if self._buffer is None:
             self._buffer = self._pool.take()
         view = self._buffer[: self._left]
@@ -232,8 +237,7 @@ class Transfer:
         if self._is_closed or future.cancelled():
             self._release()
         elif error is not None:
-            self._connection.cut(self._exchange, str(error) if isinstance(error, Refused) else "reading failed")
-            self.close()
+            self._stop(str(error) if isinstance(error, Refused) else "reading failed")
         else:
             self._write(view, future.result())
             self.resume()
@@ -243,19 +247,27 @@ class Transfer:
         if self._buffer is not None:
             self._pool.give(self._buffer)
         self.close()
-        self._connection.finish(self._exchange, self.sent_bytes)
+        self._connection.finish(self._exchange)
 
 
 async def stream(connection: "HttpConnection", exchange: "Exchange", body: AsyncIterator[bytes]) -> None:
     """Send what `body` yields, each piece when the one before is with the kernel."""
-    sent = 0
     try:
         async for piece in body:
-            sent += len(piece)
             connection.write_body(piece)
             await connection.writable()
     finally:
-        close = getattr(body, "aclose", None)
-        if close is not None:
-            await close()
-    connection.finish(exchange, sent)
+        await _close_iterator(body)
+    connection.finish(exchange)
+
+
+async def leave_out(connection: "HttpConnection", exchange: "Exchange", body: AsyncIterator[bytes]) -> None:
+    """Close a body that may not be sent (HEAD, 204, 304)."""
+    await _close_iterator(body)
+    connection.finish(exchange)
+
+
+async def _close_iterator(body: AsyncIterator[bytes]) -> None:
+    close = getattr(body, "aclose", None)
+    if close is not None:
+        await close()
