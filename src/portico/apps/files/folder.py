@@ -15,6 +15,7 @@ from portico.apps.files.pages import csp
 from portico.apps.files.policy import Policy
 from portico.apps.files.resource import read_all
 from portico.apps.files.root import Entry, Root
+from portico.errors import Refused
 from portico.http.message import Body, Request, Response
 from portico.http.negotiation import choose_language, choose_media_type
 
@@ -106,6 +107,8 @@ def _readme(root: Root, segments: tuple[bytes, ...]) -> Readme | None:
             continue
         try:
             return Readme(name, read_all(file)) if file.size <= _MAX_README_BYTES else None
+        except Refused:  # the listing is worth more than its README
+            return None
         finally:
             file.close()
     return None

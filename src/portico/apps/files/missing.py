@@ -12,9 +12,9 @@ from portico.apps.files.mounts import Place
 from portico.apps.files.opened import NoDescriptors, NotServed
 from portico.apps.files.pages import error_csp, error_page
 from portico.apps.files.policy import Policy
+from portico.apps.files.root import Entry, Root
 from portico.http.message import Request, Response
 from portico.http.target import encode_path, path_segments
-from portico.server.refusals import refusal
 
 _MAX_SCANNED = 2000
 _MAX_HINTS = 3
@@ -23,8 +23,7 @@ _MAX_HINTS = 3
 def answer_missing(request: Request, place: Place | None, policy: Policy) -> Response:
     """Make the 404. place: what was looked for, None to give no hints. Reads the disk."""
     if kind_of(request) != "text/html":
-        plain = refusal(404, "there is nothing at this address", request.values)
-        return plain._replace(fields=policy.fields(tuple(plain.fields)))
+        return policy.refusal(request, 404, "there is nothing at this address")
     hints: list[str] = []
     if place is not None:
         parsed = path_segments(request.path)
@@ -46,22 +45,28 @@ def nearest(place: Place, above: tuple[bytes, ...]) -> list[str]:
     place: what was asked for. above: the segments of the URL that lead to the place's root. Reads the disk.
     """
     segments = place.segments
-    # The deepest folder on the way that exists is where somebody mistyped.
-    for depth in range(len(segments) - 1, -1, -1):
+    depth, entries = _deepest(place.root, segments)
+    if depth == len(segments):
+        return []
+    names = {entry.name.decode("utf-8", "surrogateescape"): entry.kind == "folder" for entry in entries}
+    by_lower = {name.lower(): name for name in names}
+    wanted = segments[depth].decode("utf-8", "surrogateescape").lower()
+    close = [by_lower[found] for found in get_close_matches(wanted, by_lower, _MAX_HINTS, 0.6)]
+    return [
+        encode_path((*above, *segments[:depth], name.encode("utf-8", "surrogateescape")), names[name]) for name in close
+    ]
+
+
+def _deepest(root: Root, segments: tuple[bytes, ...]) -> tuple[int, list[Entry]]:
+    """List the deepest folder on the way that exists, where somebody mistyped. Returns its depth and its entries.
+
+    From the top down, so that a long path into nowhere costs no more than a short one.
+    """
+    found: tuple[int, list[Entry]] = len(segments), []
+    for depth in range(len(segments)):
         try:
-            entries = list(islice(place.root.scan(segments[:depth]), _MAX_SCANNED))
+            entries = root.scan(segments[:depth])
+            found = depth, [entry for entry in islice(entries, _MAX_SCANNED) if entry.is_served]
         except (NotServed, NoDescriptors):
-            continue
-        names = {
-            entry.name.decode("utf-8", "surrogateescape"): entry.kind == "folder"
-            for entry in entries
-            if entry.is_served
-        }
-        by_lower = {name.lower(): name for name in names}
-        wanted = segments[depth].decode("utf-8", "surrogateescape").lower()
-        close = [by_lower[found] for found in get_close_matches(wanted, by_lower, _MAX_HINTS, 0.6)]
-        return [
-            encode_path((*above, *segments[:depth], name.encode("utf-8", "surrogateescape")), names[name])
-            for name in close
-        ]
-    return []
+            break
+    return found

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portico.errors import UsageError, excerpt
+from portico.http.message import Request, Response
 from portico.http.target import path_segments
+from portico.server.refusals import refusal
 from portico.settings import Files
 from portico.wire.answer import AnswerHead
 from portico.wire.fields import is_framing
@@ -76,6 +78,12 @@ class Policy:
         if self.replaced:
             ours = [field for field in ours if field[0].lower() not in self.replaced]
         return (*ours, *self.always)
+
+    def refusal(self, request: Request, status: int, reason: str, fields: FieldList = ()) -> Response:
+        """Make the answer that refuses a request; as `server.refusals.refusal`, with what goes on every answer."""
+        response = refusal(status, reason, request.values, fields)
+        # Whether nosniff goes out, and once, is said by `always`.
+        return response._replace(fields=self.fields([f for f in response.fields if f[0] != _NO_SNIFF[0][0]]))
 
 
 def read_policy(files: Files) -> Policy:

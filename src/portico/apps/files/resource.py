@@ -2,7 +2,7 @@
 
     load          the door -> Resource with its sidecars
     Resource      one file in one version; `variants` by content coding
-    Variant       one representation: what a 200, 206, 304, 412 or 416 about it says
+    Variant       one representation: what a 200, 206, 304 or 416 about it says
 
 A resource is good for as long as the file is the same version. Small bodies are kept in memory, large ones as an open
 file. Whoever forgets a resource calls `close`.
@@ -12,9 +12,10 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from portico.apps.files.opened import Folder, NotServed, OpenedFile
+from portico.apps.files.opened import Folder, NotServed, OpenedFile, Reason
 from portico.apps.files.policy import FieldList, Policy, cache_control
 from portico.apps.files.root import Root, join
+from portico.errors import Refused
 from portico.http.conditional import EntityTag, Validators
 from portico.http.dates import format_date
 from portico.http.media_types import is_compressible, media_type
@@ -71,7 +72,7 @@ class Variant:
         self._modified_s = resource.modified_s
         self._cache = resource.cache
         self._vary = (_VARY,) if resource.is_negotiable else ()
-        self._whole: dict[int, WholeAnswer] = {}
+        self._whole: WholeAnswer | None = None
         self._not_modified: WholeAnswer | None = None
 
     @property
@@ -91,16 +92,23 @@ class Variant:
             self.source.close()
             self.source = None
 
-    def whole(self, status: int = 200) -> WholeAnswer | Response:
-        """Answer with all of it. status: 200, or that of an error whose page this is."""
+    def whole(self) -> WholeAnswer | Response:
+        """Answer 200 with all of it."""
         if self.body is None:
-            assert self.source is not None
-            fields = self._fields(status, self._media_type)
-            return Response(status, fields, (Span(self.source.share(), 0, self.size),))
-        answer = self._whole.get(status)
-        if answer is None:
-            answer = self._whole[status] = WholeAnswer(status, self._fields(status, self._media_type), self.body)
-        return answer
+            return Response(200, self._fields(200, self._media_type), self._all())
+        if self._whole is None:
+            self._whole = WholeAnswer(200, self._fields(200, self._media_type), self.body)
+        return self._whole
+
+    def as_error(self, status: int, fields: FieldList = ()) -> Response:
+        """Answer an error whose page this is. fields: added to the page's own."""
+        return Response(status, self._fields(status, self._media_type, fields), self._all())
+
+    def _all(self) -> Body:
+        if self.body is not None:
+            return self.body
+        assert self.source is not None
+        return (Span(self.source.share(), 0, self.size),)
 
     def not_modified(self) -> WholeAnswer:
         """Answer 304 (RFC 9110 15.4.5)."""
@@ -160,7 +168,8 @@ class Resource:
 
     offered: content codings to choose from, best first. variants: those at hand, by coding.
     checked: the turn of the event loop in which it was last found unchanged. walked_s: when it last came through the
-    door. is_current: False once it is known to be outdated.
+    door. is_current: False once it is known to be outdated. is_stand_in: it answers for other paths than its own, where
+    a file may appear any time.
     """
 
     __slots__ = (
@@ -168,6 +177,7 @@ class Resource:
         "checked",
         "is_current",
         "is_negotiable",
+        "is_stand_in",
         "media_type",
         "modified_s",
         "name",
@@ -199,6 +209,7 @@ class Resource:
         self.checked = -1
         self.walked_s = 0.0
         self.is_current = True
+        self.is_stand_in = False
 
     @property
     def base_tag(self) -> str:
@@ -218,7 +229,7 @@ class Resource:
 
     def stamp(self) -> tuple[object, ...]:
         """Return what makes two loadings of the same path equal."""
-        return (self.version, tuple((coding, file.version) for coding, file in self.sidecars.items()))
+        return (self.name, self.version, tuple((coding, file.version) for coding, file in self.sidecars.items()))
 
     def close(self) -> None:
         """Forget the bodies and let go of the files."""
@@ -247,7 +258,7 @@ def load(root: Root, segments: tuple[bytes, ...], policy: Policy, *, packs: bool
         plain = resource.variants[IDENTITY] = Variant(resource, IDENTITY, resource.base_tag, file)
         for variant in (plain, *map(resource.variants.__getitem__, sidecars)):
             if variant.size <= IN_MEMORY_BYTES and variant.source is not None:
-                variant.keep_in_memory(read_all(variant.source, wait=wait))
+                variant.keep_in_memory(_read(variant.source, wait))
     except BaseException:
         file.close()
         for sidecar in sidecars.values():
@@ -273,6 +284,13 @@ def _open_sidecars(
         else:
             sidecar.close()
     return found
+
+
+def _read(file: OpenedFile, wait: bool) -> bytes:
+    try:
+        return read_all(file, wait=wait)
+    except Refused as exc:
+        raise NotServed(Reason.UNREADABLE, str(exc)) from exc
 
 
 def read_all(file: OpenedFile, *, wait: bool = True) -> bytes:

@@ -17,11 +17,11 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from portico.apps.files.compression import Compressor
+from portico.apps.files.compression import Compressed, Compressor
 from portico.apps.files.guard import HostGuard
 from portico.apps.files.mounts import Listed, Mounts, Place
-from portico.apps.files.opened import Folder, NoDescriptors, NotServed
-from portico.apps.files.policy import Policy, read_policy
+from portico.apps.files.opened import Folder, NoDescriptors, NotServed, Version
+from portico.apps.files.policy import FieldList, Policy, read_policy
 from portico.apps.files.resource import IDENTITY, Resource, Variant, load, read_all
 from portico.apps.files.root import Root
 from portico.errors import Refused
@@ -30,7 +30,6 @@ from portico.http.message import Request, Response
 from portico.http.negotiation import choose_encoding
 from portico.http.target import encode_segment, path_segments
 from portico.server.exchange import Exchange
-from portico.server.refusals import refusal
 from portico.settings import Files
 from portico.wire.answer import WholeAnswer
 
@@ -145,15 +144,13 @@ class Site:
             return True
         if resource.root.version(resource.name) != resource.version or time.monotonic() > resource.walked_s + _WALK_S:
             return False
-        self._mark(resource)
-        return True
-
-    def _mark(self, resource: Resource) -> None:
-        """Note that it was found unchanged in this turn, which ends when the loop comes round."""
+        # Only here, where a request has come in, and not when something was loaded: uvloop may take further requests
+        # before the end of a turn that a thread's result began.
         resource.checked = self._turn
         if not self._is_turning:
             self._is_turning = True
             asyncio.get_running_loop().call_soon(self._next_turn)
+        return True
 
     def _next_turn(self) -> None:
         self._is_turning = False
@@ -167,10 +164,8 @@ class Site:
             if old.is_current and old.stamp() == new.stamp() and self._is_best_packed(old):
                 new.close()
                 old.walked_s = new.walked_s
-                self._mark(old)
                 return old
             self._forget(path)
-        self._mark(new)
         self._resources[path] = new
         self._held_bytes += new.held_bytes
         while len(self._resources) > _MAX_RESOURCES or self._held_bytes > _MAX_HELD_BYTES:
@@ -213,13 +208,17 @@ class Site:
             return self._refuse(exchange, 503, _EXHAUSTED)
         return self._act(exchange, found)
 
-    async def _find_later(self, exchange: Exchange) -> None:
+    async def _find_later(self, exchange: Exchange, *, packs: bool = True) -> None:
         try:
             found = await _look(lambda: self._find(exchange.request.path, wait=True))
         except NoDescriptors:
             work = self._refuse(exchange, 503, _EXHAUSTED)
         else:
-            work = self._act(exchange, found)
+            if not packs and isinstance(found, Resource | Fallback):
+                resource = self._keep(exchange.request.path, found)
+                work = self._send_variant(exchange, resource, resource.variants[IDENTITY])
+            else:
+                work = self._act(exchange, found)
         if work is not None:
             await work
 
@@ -298,16 +297,19 @@ class Site:
         return load(place.root, place.segments, self._policy, packs=self._files.compress, wait=wait)
 
     def _act(self, exchange: Exchange, found: Found) -> Work:
-        if isinstance(found, Resource):
-            return self._send(exchange, self._remember(exchange.request.path, found))
-        if isinstance(found, Fallback):
-            found.page.is_stand_in = True
-            return self._send(exchange, self._remember(f"\0{id(found.page.root)}", found.page))
+        if isinstance(found, Resource | Fallback):
+            return self._send(exchange, self._keep(exchange.request.path, found))
         if isinstance(found, Redirect):
             return self._redirect(exchange, found)
         if isinstance(found, Listed):
             return self._list(exchange, found)
         return self._miss(exchange, found)
+
+    def _keep(self, path: str, found: Resource | Fallback) -> Resource:
+        if isinstance(found, Resource):
+            return self._remember(path, found)
+        found.page.is_stand_in = True
+        return self._remember(f"\0{id(found.page.root)}", found.page)
 
     # a file
 
@@ -349,15 +351,15 @@ class Site:
         pending = asyncio.ensure_future(self._compress(resource.version, coding, plain))
         try:
             packed = await asyncio.shield(pending)
-        except Refused:  # the file has changed meanwhile
+        except Refused:  # the file has changed meanwhile, or cannot be read
             packed = None
-        if packed is None or not resource.is_current:
-            await self._find_later(exchange)
-            return
-        if packed.is_smaller and coding not in resource.variants:
+        if packed is not None and packed.is_smaller and coding not in resource.variants:
             work = self._pack(exchange, resource, coding)
-        else:
+        elif packed is not None and (packed.is_smaller or resource.is_current):
             work = self._send_variant(exchange, resource, resource.variants.get(coding, plain))
+        else:
+            # Not compressed: a file that is always changing would never be sent otherwise.
+            work = self._find_later(exchange, packs=False)
         if work is not None:
             await work
 
@@ -389,6 +391,8 @@ class Site:
             answer = variant.whole()
         exchange.coding = "" if variant.coding == IDENTITY else variant.coding
         if isinstance(answer, Response):
+            if answer.status in self._policy.error_pages:
+                return self._refuse_with_page(exchange, answer.status, "", tuple(answer.fields))
             exchange.respond(answer)
             return None
         if not (request.is_secret or resource.is_stand_in):
@@ -397,12 +401,11 @@ class Site:
         return None
 
     def _conditional(self, request: Request, variant: Variant) -> WholeAnswer | Response | None:
-        values = request.values
-        outcome = evaluate(request.method, values, validators=variant.validators, now_s=int(time.time()))
+        outcome = evaluate(request.method, request.values, validators=variant.validators, now_s=int(time.time()))
         if outcome == 304:
             return variant.not_modified()
         if outcome == 412:
-            return self._refusal(request, 412, "the file is not the version that was asked for")
+            return self._policy.refusal(request, 412, "the file is not the version that was asked for")
         return None
 
     # everything else
@@ -435,35 +438,44 @@ class Site:
             if work is not None:
                 await work
         except NoDescriptors:
-            self._refuse(exchange, 503, "too many open files; try again later")
+            exchange.respond(self._policy.refusal(exchange.request, 503, _EXHAUSTED))
         else:
             exchange.respond(response)
 
-    def _refuse(self, exchange: Exchange, status: int, reason: str, fields: tuple[tuple[str, str], ...] = ()) -> Work:
-        response = refusal(status, reason, exchange.request.values, fields)
-        exchange.respond(response._replace(fields=self._policy.fields(tuple(response.fields))))
+    def _refuse(self, exchange: Exchange, status: int, reason: str, fields: FieldList = ()) -> Work:
+        if status in self._policy.error_pages:
+            return self._refuse_with_page(exchange, status, reason, fields)
+        exchange.respond(self._policy.refusal(exchange.request, status, reason, fields))
         return None
+
+    async def _refuse_with_page(self, exchange: Exchange, status: int, reason: str, fields: FieldList) -> None:
+        if not await self._answer_with_page(exchange, status, fields):
+            exchange.respond(self._policy.refusal(exchange.request, status, reason, fields))
+
+    async def _answer_with_page(self, exchange: Exchange, status: int, fields: FieldList = ()) -> bool:
+        """Answer with the page that the site has for a status; tell whether it has one."""
+        page = await _look(lambda: self._page_for(status))
+        if page is None:
+            return False
+        try:
+            exchange.respond(page.variants[IDENTITY].as_error(status, fields))
+        finally:
+            page.close()
+        return True
 
     async def _miss(self, exchange: Exchange, found: Missing) -> None:
         """Answer 404, with the page that the site has for it, or with ours."""
-        loop = asyncio.get_running_loop()
-        page = await loop.run_in_executor(None, self._page_for_missing)
-        if page is not None:
-            try:
-                answer = page.variants[IDENTITY].whole(404)
-                exchange.respond(answer) if isinstance(answer, Response) else exchange.answer(answer)
-            finally:
-                page.close()
+        if await self._answer_with_page(exchange, 404):
             return
         from portico.apps.files.missing import answer_missing  # late: nothing may ever be missing
 
         place = None if self._files.production else found.place
-        response = await loop.run_in_executor(None, answer_missing, exchange.request, place, self._policy)
+        response = await asyncio.to_thread(answer_missing, exchange.request, place, self._policy)
         exchange.respond(response)
 
-    def _page_for_missing(self) -> Resource | None:
-        """Load the site's own page: that of --error-page 404=..., else 404.html at the top. In a thread."""
-        place = self._mounts.place(self._policy.error_pages.get(404, (b"404.html",)))
+    def _page_for(self, status: int) -> Resource | None:
+        """Load the site's own page: that of --error-page, or for 404 the 404.html at the top. In a thread."""
+        place = self._mounts.place(self._policy.error_pages.get(status, (b"404.html",)))
         try:
             page = self._load(place, True) if place is not None else None
         except (NotServed, NoDescriptors):
