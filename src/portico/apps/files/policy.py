@@ -35,28 +35,49 @@ _NO_SNIFF: FieldList = (("X-Content-Type-Options", "nosniff"),)
 
 REVALIDATE = "no-cache"
 _FOREVER = "public, max-age=31536000, immutable"
-# A content hash right before the extension of something that pages load: 8 to 64 hexadecimal digits, or 8 to 22 of
-# base64url, as build tools write them. Both must mix digits with letters, or a date or a word would pass for one.
-_HASHED = re.compile(
-    r"[.\-_](?:(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,64}"
-    r"|(?=[A-Za-z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])[A-Za-z0-9_-]{8,22})"
-    r"\.(?:m?js|css|map|wasm|json|woff2?|ttf|otf|png|jpe?g|gif|svg|webp|avif|ico|mp[34]|webm|ogg)"
+# What pages load, and build tools hence give hashed names.
+_LOADED = frozenset(
+    "js mjs css map wasm json woff woff2 ttf otf png jpg jpeg gif svg webp avif ico mp3 mp4 webm ogg".split()
 )
+# What tools put between the hash and the extension: main.3f9ac1d2.chunk.js, main.3f9ac1d2.js.map.
+_BETWEEN = (".js", ".mjs", ".css", ".chunk", ".min", ".bundle", ".module")
+_HEX = re.compile(r"[0-9a-f]{8,64}")
+_BASE32 = re.compile(r"[A-Z2-7]{8}")
+_BASE64 = re.compile(r"[A-Za-z0-9_-]{8}")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# The words and numbers that people would see in a name: Chapter2 has two, iPhone6s has four.
+_RUNS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _MAX_NAME = 255
+_BARE_DIGITS = 20  # a name that is nothing but a hash, as webpack gives to pictures
 
 
 def cache_control(name: str) -> str:
     """Return the caching rule for a file: forever where its name carries a content hash, else always ask again.
 
-    name: the last segment only.
+    name: the last segment only. A hash taken for a word costs a request that answers 304; a word taken for a hash
+    would hide every change for a year. So what could be either is none.
     """
-    start = max(name.rfind(".", 0, name.rfind(".")), name.rfind("-", 0, name.rfind(".")), 0)
-    tail = name[start:] if len(name) <= _MAX_NAME else ""
-    if _HASHED.fullmatch(tail):
-        return _FOREVER
-    # base64url hashes may hold a dash or an underscore themselves.
-    start = name.rfind("-", 0, max(start, 0))
-    return _FOREVER if start >= 0 and _HASHED.fullmatch(name[start:]) else REVALIDATE
+    return _FOREVER if _carries_hash(name) else REVALIDATE
+
+
+def _carries_hash(name: str) -> bool:
+    stem, _, extension = name.rpartition(".")
+    if extension not in _LOADED or len(name) > _MAX_NAME:
+        return False
+    while stem.endswith(_BETWEEN):
+        stem = stem[: stem.rindex(".")]
+    if _UUID.fullmatch(stem[-36:]):  # tells one thing from another, not one version from another
+        return False
+    last = stem[max(stem.rfind("."), stem.rfind("-"), stem.rfind("_")) + 1 :]
+    if _HEX.fullmatch(last) and len(_RUNS.findall(last)) >= 3:  # not a date, nor facade01
+        return last != stem or len(stem) >= _BARE_DIGITS
+    # Rollup and Vite write base64url, which may hold a dash itself, and esbuild base32; eight characters by default.
+    tail = stem[-8:]
+    if stem[-9:-8] not in (".", "-", "_"):
+        return False
+    runs = _RUNS.findall(tail)
+    is_mixed = any(map(str.isdigit, runs)) and not tail.islower()
+    return is_mixed and len(runs) >= (3 if _BASE32.fullmatch(tail) else 5) and _BASE64.fullmatch(tail) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +110,8 @@ class Policy:
 def read_policy(files: Files) -> Policy:
     """Read the settings. Raises UsageError for what cannot be sent or understood."""
     extra = tuple(map(_read_header, files.header))
-    replaced = frozenset(name.lower() for name, _ in extra)
+    # Vary adds up: without ours a cache would hand compressed bytes to everybody.
+    replaced = frozenset(name.lower() for name, _ in extra) - {"vary"}
     basic = _NO_SNIFF + (_CORS if files.cors else ()) + (_ISOLATE if files.isolate else ())
     basic = tuple(field for field in basic if field[0].lower() not in replaced)
     base = path_segments(files.base if files.base.startswith("/") else "/" + files.base)
