@@ -8,20 +8,13 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
 
 # Being moved to the foreground sends no signal to a process that runs.
 _LOOK_S = 1.0
 _MAX_BYTES = 64
-
-
-def _termios() -> ModuleType | None:
-    try:
-        import termios
-    except ImportError:  # Windows
-        return None
-    return termios
 
 
 def is_foreground(fd: int) -> bool:
@@ -54,27 +47,34 @@ class Keyboard:
     ) -> None:
         self._stop = stop
         self._is_foreground = is_foreground
-        self._name = os.ttyname(fd)
+        self._given = fd
         self._on_key = on_key
         self._fd = -1
-        self._saved: list[object] | None = None
+        self._saved: list[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the terminal is ours now, and keys are taken."""
+        return self._saved is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the terminal is somebody else's now, and is looked at again later."""
+        return self._timer is not None
 
     @classmethod
     def at(cls, fd: int, on_key: Callable[[str], None]) -> "Keyboard | None":
         """Return the keyboard at a descriptor, None where there is none."""
-        if not os.isatty(fd) or _termios() is None:
+        if os.name != "posix" or not os.isatty(fd):
             return None
-        try:
-            return cls(fd, on_key)
-        except OSError:  # a terminal without a name, as in some containers
-            return None
+        return cls(fd, on_key)
 
     def open(self) -> None:
-        """Take keys from now on; within a running loop. A terminal that cannot be opened has no keys."""
+        """Take keys from now on, within a running loop; a terminal without a name, as in some containers, has none."""
         try:
             # Our own opening of it: the loop makes it non-blocking, which must not happen to the shell's.
-            self._fd = os.open(self._name, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self._fd = os.open(os.ttyname(self._given), os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return
         loop = asyncio.get_running_loop()
@@ -107,29 +107,27 @@ class Keyboard:
             self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
 
     def _enter(self) -> None:
-        termios = _termios()
-        assert termios is not None
+        import termios
+
         try:
-            if self._saved is None:
-                self._saved = termios.tcgetattr(self._fd)
             mode = termios.tcgetattr(self._fd)
+            self._saved = self._saved or [*mode[:6], list(mode[6])]
             mode[3] &= ~(termios.ECHO | termios.ICANON)
             mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
             termios.tcsetattr(self._fd, termios.TCSANOW, mode)
             asyncio.get_running_loop().add_reader(self._fd, self._read)
-        except (termios.error, OSError):
+        except termios.error:  # it has hung up
             self._forsake()
 
     def _leave(self) -> None:
         """Restore the terminal, if it is ours now."""
-        termios = _termios()
+        import termios
+
         saved = self._saved
         self._forsake()
-        if saved is not None and termios is not None and self._is_foreground(self._fd):
-            try:
+        if saved is not None and self._is_foreground(self._fd):
+            with suppress(termios.error):  # it has hung up
                 termios.tcsetattr(self._fd, termios.TCSANOW, saved)
-            except (termios.error, OSError):  # it has hung up
-                return
 
     def _forsake(self) -> None:
         """Let go of the terminal without touching it: the shell has it."""
@@ -160,8 +158,8 @@ class Keyboard:
             self._on_key(character)
 
 
-def browser_may_exist(environ: dict[str, str] | os._Environ[str]) -> bool:
+def browser_may_exist(environ: Mapping[str, str]) -> bool:
     """Say whether opening a browser can mean a window, not a text browser in this very terminal."""
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return any(environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
+    return sys.platform in ("darwin", "win32") or any(
+        environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
+    )
