@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.cli.running import DEADLINE_S, StartTerminal
 
-from portico.cli.keys import Keyboard, browser_may_exist, is_foreground
+from portico.cli.keys import Keyboard, is_foreground
 
 
 class Desk:
@@ -214,15 +214,6 @@ def test_a_terminal_has_a_keyboard(desk: Desk) -> None:
 
 def test_a_terminal_that_does_not_control_us_is_ours_to_use(desk: Desk) -> None:
     assert is_foreground(desk.slave)
-
-
-@pytest.mark.parametrize(
-    ("environ", "may_exist"),
-    [({}, False), ({"DISPLAY": ""}, False), ({"DISPLAY": ":0"}, True), ({"BROWSER": "w"}, True)],
-)
-@pytest.mark.skipif("sys.platform in ('darwin', 'win32')", reason="there is always a window there")
-def test_where_a_browser_may_be(environ: dict[str, str], may_exist: bool) -> None:
-    assert browser_may_exist(environ) is may_exist
 
 
 def test_ctrl_z_and_fg_for_real(start_terminal: StartTerminal) -> None:

@@ -7,8 +7,7 @@ foreground: stopped by Ctrl-Z, moved to the background or ended, it leaves the t
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -103,8 +102,11 @@ class Keyboard:
         if self._is_foreground(self._fd):
             self._enter()
         else:
-            self._forsake()
-            self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._forsake()
+        self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
 
     def _enter(self) -> None:
         import termios
@@ -141,25 +143,12 @@ class Keyboard:
         # SIGCONT's handler looks at the terminal again.
 
     def _read(self) -> None:
-        if not self._is_foreground(self._fd):
-            self._look()
-            return
-        try:
-            data = os.read(self._fd, _MAX_BYTES)
-        except OSError as exc:
-            if isinstance(exc, BlockingIOError):
-                return
-            data = b""
+        data = b""
+        with suppress(OSError):  # it has hung up, or another program was faster
+            if self._is_foreground(self._fd):
+                data = os.read(self._fd, _MAX_BYTES)
         if not data:
-            self._forsake()
-            return
+            self._look_later()
         # An arrow or a function key is one sequence: ESC and letters, of which none was meant.
         for character in "" if data.startswith(b"\x1b") else data.decode("utf-8", "replace"):
             self._on_key(character)
-
-
-def browser_may_exist(environ: Mapping[str, str]) -> bool:
-    """Say whether opening a browser can mean a window, not a text browser in this very terminal."""
-    return sys.platform in ("darwin", "win32") or any(
-        environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
-    )

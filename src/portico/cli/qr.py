@@ -13,8 +13,7 @@ def lines_of(text: str, *, colour: bool) -> list[str]:
     import segno
 
     rows = [[not module for module in row] for row in segno.make(text, micro=False).matrix_iter(border=_QUIET)]
-    if len(rows) % 2:
-        rows.append([True] * len(rows[0]))
+    rows.append([True] * len(rows[0]))  # a code has an odd number of modules on each side (ISO 18004)
     lines = [
         "".join(_HALVES[pair] for pair in zip(*two, strict=True)) for two in zip(rows[::2], rows[1::2], strict=True)
     ]

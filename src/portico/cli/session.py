@@ -25,7 +25,8 @@ from portico import __version__
 from portico.apps.files.site import Site
 from portico.apps.files.web import answered_names
 from portico.cli import banner
-from portico.cli.keys import Keyboard, browser_may_exist
+from portico.cli.browser import open_browser
+from portico.cli.keys import Keyboard
 from portico.cli.log import open_log
 from portico.cli.places import Links, Places, links_of, open_lan
 from portico.cli.screen import Screen
@@ -170,12 +171,8 @@ class Session:
 
     def _open_browser(self) -> None:
         link = self._links().own[0] if self._links().own else self._links().lan[0][0]
-        if not browser_may_exist(os.environ):
-            self._screen.line(f"  {self._words('no-browser', url=link)}")
-            return
-        self._screen.line(f"  {self._words('opening', url=link)}")
-        # A browser named by BROWSER is waited for.
-        threading.Thread(target=_browse, args=(link,), name="browser", daemon=True).start()
+        key = "no-browser" if open_browser(link, os.environ) is None else "opening"
+        self._screen.line(f"  {self._words(key, url=link)}")
 
     def _show_qr(self) -> None:
         links = self._links()
@@ -243,10 +240,3 @@ class Session:
         seconds = time.monotonic() - self._began_s
         screen.line(banner.totals_line(totals.requests, totals.bytes_sent, totals.addresses, seconds, words))
         return _CUT_CODE if self._is_cut else 0
-
-
-def _browse(link: str) -> None:
-    import webbrowser
-
-    with suppress(webbrowser.Error):
-        webbrowser.open(link)
