@@ -2,7 +2,8 @@
 
 In: a head without its final CRLF CRLF; out: a Request, or PeerError with the status the peer deserves.
 
-    parse_request -> parse_request_line, then HeadMemo.block -> parse_block -> HeadMemo.parse_line
+    recall_request   everything but the first line and Cookie is remembered
+    parse_request -> parse_request_line, then HeadMemo.parse_block -> parse_block -> HeadMemo.parse_line
 
 What one client sends repeats: all lines but the first and the Cookie, as a rule. `HeadMemo` therefore keeps whole
 heads, field blocks (the lines below the first, without Cookie) and single lines. It is bounded in entries and in
@@ -130,17 +131,53 @@ def parse_request(head: bytes, limits: Limits, memo: HeadMemo) -> Request:
             raise PeerError(
                 431, f"{len(block.fields) + 1} header fields; at most {limits.max_fields} are accepted here"
             )
+    return _complete(request, block)
+
+
+def recall_request(data: bytes, limits: Limits, memo: HeadMemo) -> Request | None:
+    """Parse what looks like exactly one head without a body, if all of it but line and Cookie is remembered.
+
+    data: with its final CRLF CRLF. Returns None for anything else, which `parse_request` then decides. No search for an
+    earlier end is needed: a block that is remembered has no empty line. Raises PeerError like `parse_request`.
+    """
+    if data[-4:] != b"\r\n\r\n" or len(data) > limits.max_head:
+        return None
+    line_end = data.find(b"\r\n")
+    start = data.rfind(_COOKIE, line_end)
+    if start < 0:
+        block = memo.blocks.get(data[line_end + 2 : -4])
+    else:
+        end = data.find(b"\r\n", start + 2)
+        block = memo.blocks.get(data[line_end + 2 : start] + data[end:-4])
+    if block is None or block.body_length != 0 or len(block.fields) >= limits.max_fields:
+        return None
+    request = parse_request_line(data[:line_end], limits)
+    if start < 0:
+        request.cookie = ""
+        request.is_secret = False
+    else:
+        request.cookie = parse_cookie(data[start + 9 : end])
+        request.is_secret = True
+    return _complete(request, block)
+
+
+def _complete(request: Request, block: Block) -> Request:
+    """Add what the fields say; HTTP/1.0 and 1.1 treat some of it differently."""
     request.fields = block.fields
     request.values = block.values
     request.body_length = block.body_length
-    if request.version == 10:
-        _apply_to_http10(request, block)
-        return request
-    # RFC 9112 3.2: exactly one Host; an absolute-form target overrides it (3.2.2).
-    if not block.authority:
-        raise PeerError(400, "an HTTP/1.1 request needs a Host field")
-    request.keep_alive = block.keep_alive
-    request.expects_continue = block.expects_continue
+    if request.version == 11:
+        # RFC 9112 3.2: exactly one Host; an absolute-form target overrides it (3.2.2).
+        if not block.authority:
+            raise PeerError(400, "an HTTP/1.1 request needs a Host field")
+        request.keep_alive = block.keep_alive
+        request.expects_continue = block.expects_continue
+    else:
+        # No chunks (RFC 9112 6.1), persistence only on demand (C.2.2).
+        if block.body_length is None:
+            raise PeerError(400, "Transfer-Encoding in an HTTP/1.0 request")
+        request.keep_alive = block.keep_alive and block.asks_to_keep_alive
+        request.expects_continue = False
     request.authority = request.authority or block.authority
     return request
 
@@ -203,15 +240,6 @@ def _set_other_form(request: Request) -> None:
         request.query = query if mark else None
     else:
         raise PeerError(400, f"{excerpt(target)} is not a request target: /path or http://host/path")
-
-
-def _apply_to_http10(request: Request, block: Block) -> None:
-    """Complete an HTTP/1.0 request: no Host needed, no chunks (RFC 9112 6.1), persistence only on demand (C.2.2)."""
-    if block.body_length is None:
-        raise PeerError(400, "Transfer-Encoding in an HTTP/1.0 request")
-    request.keep_alive = block.keep_alive and block.asks_to_keep_alive
-    request.expects_continue = False
-    request.authority = request.authority or block.authority
 
 
 def parse_block(data: bytes, limits: Limits, memo: HeadMemo) -> Block:

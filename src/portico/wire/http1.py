@@ -18,7 +18,7 @@ from portico.wire.answer import AnswerHead, Persistence, WholeAnswer, status_lin
 from portico.wire.body import BodyReader, BodyWriter, ChunkedReader, CloseReader, LengthReader
 from portico.wire.events import ENDED, Event, HeadReceived, InputEnded, PeerFaulted, StatusHead, StatusReceived
 from portico.wire.fields import field_lines, merge_values, parse_field_line
-from portico.wire.head import MAX_HEAD, HeadMemo, parse_request, parse_request_line
+from portico.wire.head import MAX_HEAD, HeadMemo, parse_request, parse_request_line, recall_request
 
 _EMPTY_LINES = re.compile(rb"\A(?:\r\n)+")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -77,21 +77,30 @@ class ServerCodec:
 
         data: any number of bytes; empty to go on with what is buffered.
         """
-        if self.request is None and not self.buffered and not self._is_deaf:
-            known = self._memo.heads.get(data) if len(data) <= MAX_HEAD else None
-            if known is not None:
-                self.request = known[0].request
-                return known
         if self._is_deaf:
             return ()
         events: list[Event] = []
         try:
+            if self.request is None and not self.buffered:
+                known = self._recall(data)
+                if known is not None:
+                    return known
             self._feed(self.buffered + data, events)
         except PeerError as fault:
             self._refuse(fault, events)
         if self._is_half_closed:
             self._end_input(events)
         return events
+
+    def _recall(self, data: bytes) -> Sequence[Event] | None:
+        """Return the events of a head without a body that is remembered, wholly or all but line and Cookie."""
+        if len(data) <= MAX_HEAD:
+            known = self._memo.heads.get(data)
+            if known is not None:
+                self.request = known[0].request
+            return known
+        self.request = request = recall_request(data, self._limits, self._memo)
+        return None if request is None else (HeadReceived(request), ENDED)
 
     def feed_eof(self) -> Sequence[Event]:
         """Say that the peer has closed its side; what it asked before is still answered.

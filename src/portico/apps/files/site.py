@@ -376,18 +376,15 @@ class Site:
     def _send_variant(self, exchange: Exchange, resource: Resource, variant: Variant) -> Work:
         request = exchange.request
         values = request.values
-        answer: WholeAnswer | Response | None = None
         if (
-            "if-none-match" in values
+            "range" in values
+            or "if-none-match" in values
             or "if-modified-since" in values
             or "if-match" in values
-            or ("if-unmodified-since" in values)
+            or "if-unmodified-since" in values
         ):
             answer = self._conditional(request, variant)
-        if answer is None and "range" in values and request.method == "GET":
-            if allows_range(values.get("if-range"), variant.validators, now_s=int(time.time())):
-                answer = variant.ranged(values["range"])
-        if answer is None:
+        else:
             answer = variant.whole()
         exchange.coding = "" if variant.coding == IDENTITY else variant.coding
         if isinstance(answer, Response):
@@ -400,13 +397,19 @@ class Site:
         exchange.answer(answer)
         return None
 
-    def _conditional(self, request: Request, variant: Variant) -> WholeAnswer | Response | None:
-        outcome = evaluate(request.method, request.values, validators=variant.validators, now_s=int(time.time()))
+    def _conditional(self, request: Request, variant: Variant) -> WholeAnswer | Response:
+        """Apply conditions and ranges (RFC 9110 13.2.2 and 14.2)."""
+        values = request.values
+        now_s = int(time.time())
+        outcome = evaluate(request.method, values, validators=variant.validators, now_s=now_s)
         if outcome == 304:
             return variant.not_modified()
         if outcome == 412:
             return self._policy.refusal(request, 412, "the file is not the version that was asked for")
-        return None
+        is_ranged = "range" in values and request.method == "GET"
+        if is_ranged and allows_range(values.get("if-range"), variant.validators, now_s=now_s):
+            return variant.ranged(values["range"])
+        return variant.whole()
 
     # everything else
 
