@@ -5,7 +5,7 @@
 
 Invariants
 - At most one exchange is under way; what the client sent behind it waits in the codec.
-- While the transport has unsent bytes (`is_paused`), nothing is read and no further exchange begins, so a peer that
+- While the transport has more unsent bytes than it likes (`is_paused`), nothing is read and no further exchange begins, so a peer that
   never reads costs one answer and no more.
 - No timer belongs to a connection: the server's wheel asks `check`, which alone knows the deadlines.
 - Whoever may still be sending when we close is read from for a while, or a reset would cost him our answer.
@@ -43,7 +43,8 @@ _SILENT = "the application gave no answer"
 class HttpConnection(asyncio.Protocol):
     """See the module. Made by HttpServer; closes itself.
 
-    address: the peer's IP address. exchange: the one under way. is_paused: the transport has unsent bytes.
+    address: the peer's IP address. exchange: the one under way. is_paused: the transport has
+    over 64 KiB of unsent bytes; while a Transfer or lingering is under way, any.
     bucket: the wheel's.
     """
 
@@ -331,6 +332,8 @@ class HttpConnection(asyncio.Protocol):
             release(body)
             self.finish(exchange)
         else:
+            # From here on the transport is paused until the kernel has taken what comes before the next piece.
+            self.transport.set_write_buffer_limits(high=0)
             self._server.wheel.hasten(self, self._server.clock.now_s + self._server.limits.rate_window)
             self._transfer = Transfer(self, exchange, body, self._server.buffers)
             self._transfer.resume()
@@ -437,11 +440,12 @@ class HttpConnection(asyncio.Protocol):
     def _close(self) -> None:
         """Close once everything is written; linger where the peer may still be sending."""
         codec = self.codec
-        if self._linger_end_s:
+        if self._linger_end_s or self.transport.is_closing():
             return
         if self._is_ended or not (self._is_refused or codec.reader is not None or codec.buffered):
             self.transport.close()
             return
+        self.transport.set_write_buffer_limits(high=0)  # lingering begins when the kernel has all of the answer
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._linger()
