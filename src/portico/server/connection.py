@@ -5,8 +5,8 @@
 
 Invariants
 - At most one exchange is under way; what the client sent behind it waits in the codec.
-- While the transport has more unsent bytes than it likes (`is_paused`), nothing is read and no further exchange begins, so a peer that
-  never reads costs one answer and no more.
+- While the transport has more unsent bytes than it likes (`is_paused`), nothing is read and no further exchange
+  begins, so a peer that never reads costs one answer and no more.
 - No timer belongs to a connection: the server's wheel asks `check`, which alone knows the deadlines.
 - Whoever may still be sending when we close is read from for a while, or a reset would cost him our answer.
 """
