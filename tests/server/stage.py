@@ -185,14 +185,15 @@ class Stage:
     async def connect(self, *, source: str = "", window: int = 0) -> Peer:
         """Connect to the server. source: our address. window: bytes the kernel may hold for us, 0 for its default."""
         sock = socket.socket(self.sock.family)
-        self._peers.append(Peer(sock))
+        peer = Peer(sock)
+        self._peers.append(peer)
         sock.setblocking(False)
         if source:
             sock.bind((source, 0))
         if window:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         await asyncio.get_running_loop().sock_connect(sock, self.sock.getsockname())
-        return self._peers[-1]
+        return peer
 
     async def accepted(self, *, source: str = "", window: int = 0) -> Peer:
         """The same, and wait until the server has taken note."""

@@ -12,12 +12,13 @@ Invariants
 """
 
 import asyncio
+import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from portico.errors import Gone, UsageError
-from portico.http.message import Response, Span
+from portico.http.message import StreamedBody
 from portico.http.status import forbids_body
 from portico.server.exchange import GONE, Exchange
 from portico.server.refusals import refusal, refusal_answer
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
 
 _MAX_WAITING = 64 * 1024  # bytes of a body, or of requests behind the current one, that wait here
 _MAX_BATCH = 32  # answers to pipelined requests written at once
+_BATCHED_BYTES = 16 * 1024  # an answer with a larger body is written at once
 # How long a peer that may still be sending is read from before we close (RFC 9112 9.6): until it has been silent for
-# 2 s, 30 s in all; Apache's practice. What it sends beyond 64 MiB stays in the kernel.
+# 2 s, 30 s in all (Apache's practice), and only while it keeps to the least rate. What it sends beyond 64 MiB stays in
+# the kernel.
 _SILENCE_S = 2.0
 _LINGER_S = 30.0
 _LINGER_BYTES = 64 << 20
+UNIX = "unix"  # the address of every peer on a unix socket
+_TCP_CORK: int = getattr(socket, "TCP_CORK", 0)  # Linux only
 _FAILED = "the application failed"
 _SILENT = "the application gave no answer"
 
@@ -104,7 +109,8 @@ class HttpConnection(asyncio.Protocol):
         """Begin, or refuse when a limit on connections is reached."""
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self.address = peer[0] if isinstance(peer, tuple) else "unix"
+        # An IPv4 peer of a dual-stack socket is the same peer as on an IPv4 one (RFC 4291 2.5.5.2).
+        self.address = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else UNIX
         status, reason = self._server.admit(self)
         self._began_s = self._server.clock.now_s
         self._server.wheel.add(self, self._began_s + self._server.idle_s)
@@ -299,44 +305,43 @@ class HttpConnection(asyncio.Protocol):
         server.count(self, exchange, whole.length)
         if self._task is not None:
             self._go_on()
+        elif whole.length > _BATCHED_BYTES:
+            self._flush()
 
-    def send_streamed(self, exchange: Exchange, response: Response) -> None:
+    def send_streamed(self, exchange: Exchange, head: AnswerHead, body: StreamedBody) -> None:
         """Begin an answer whose body is pieces of known length, or an iterator.
 
-        Raises UsageError like AnswerHead, and Gone when the connection is closing; the sources are closed then.
+        Raises Gone when the connection is closing; the sources are closed then.
         """
-        body = response.body
-        assert not isinstance(body, bytes)
-        length = None
-        if isinstance(body, tuple):
-            length = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in body)
         try:
-            head = AnswerHead(response.status, response.fields, length)
             self._check_open()
-        except (UsageError, Gone):
+        except Gone:
             release(body)
             raise
-        exchange.status = response.status
+        exchange.status = head.status
         self._sent = 0
+        is_left_out = exchange.request.method == "HEAD" or forbids_body(head.status)
+        is_pumped = isinstance(body, tuple) and not is_left_out
+        if is_pumped:
+            # From here on the transport is paused until the kernel has taken what comes before the next piece.
+            self.transport.set_write_buffer_limits(high=0)
+            self._cork(True)
         self.codec.send_head(head, self._server.clock.date_line)
         self._flush()
-        self._send_pieces(exchange, body, is_left_out=exchange.request.method == "HEAD" or forbids_body(head.status))
-
-    def _send_pieces(
-        self, exchange: Exchange, body: tuple[bytes | Span, ...] | AsyncIterator[bytes], *, is_left_out: bool
-    ) -> None:
-        """Send a body behind its head, or only release it."""
         if not isinstance(body, tuple):
             self._start(exchange, (leave_out if is_left_out else stream)(self, exchange, body))
         elif is_left_out:
             release(body)
             self.finish(exchange)
         else:
-            # From here on the transport is paused until the kernel has taken what comes before the next piece.
-            self.transport.set_write_buffer_limits(high=0)
             self._server.wheel.hasten(self, self._server.clock.now_s + self._server.limits.rate_window)
             self._transfer = Transfer(self, exchange, body, self._server.buffers)
             self._transfer.resume()
+
+    def _cork(self, is_on: bool) -> None:
+        """Have the kernel hold back segments that are not full, so that a head leaves with the file behind it."""
+        if _TCP_CORK and self.address != UNIX:
+            self.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _TCP_CORK, int(is_on))
 
     def write_body(self, data: bytes | memoryview) -> None:
         """Send a piece of the current answer's body."""
@@ -389,6 +394,7 @@ class HttpConnection(asyncio.Protocol):
         if is_pumped:
             self._transfer = None
             self.transport.set_write_buffer_limits()
+            self._cork(False)
         self.codec.send_end()
         exchange.note = exchange.note or self.codec.fault
         self.exchange = None
@@ -472,14 +478,21 @@ class HttpConnection(asyncio.Protocol):
             return self._check_rate(now_s)
         self._mark = -1
         if self._linger_end_s:
-            due_s = min(self._began_s + _SILENCE_S, self._linger_end_s)
-            act = self.transport.abort
+            due_s, act = self._linger_deadline(now_s), self.transport.abort
         else:
             due_s, act = self._idle_deadline()
         if now_s < due_s:
             return due_s
         act()
         return now_s + _SILENCE_S
+
+    def _linger_deadline(self, now_s: float) -> float:
+        """Return until when the peer may go on sending for nothing."""
+        lingered_s = now_s - (self._linger_end_s - _LINGER_S)
+        received = _LINGER_BYTES - self._linger_left
+        if lingered_s >= _SILENCE_S and received < lingered_s * self._server.limits.min_rate:
+            return now_s
+        return min(self._began_s + _SILENCE_S, self._linger_end_s)
 
     def _idle_deadline(self) -> tuple[float, Callable[[], None]]:
         """Return until when the peer has to ask something, and what to do if it does not."""
