@@ -111,7 +111,8 @@ class Span(NamedTuple):
     length: int
 
 
-Body = bytes | tuple[bytes | Span, ...] | AsyncIterator[bytes]
+StreamedBody = tuple[bytes | Span, ...] | AsyncIterator[bytes]
+Body = bytes | StreamedBody
 
 
 class Response(NamedTuple):

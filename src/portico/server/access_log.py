@@ -226,16 +226,17 @@ def width(text: str) -> int:
     return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
 def size_text(size: int) -> str:
     """Return a number of bytes for people: `999 B`, `3.1 KB`, `18 MB` (1 KB is 1024 bytes)."""
     amount = float(size)
-    for unit in ("B", "KB", "MB", "GB"):
-        if round(amount) < 1000:
-            break
+    power = 0
+    while round(amount) >= 1000 and power < len(_UNITS) - 1:
         amount /= 1024
-    else:
-        unit = "TB"
-    return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
+        power += 1
+    return f"{amount:.1f} {_UNITS[power]}" if amount < 9.95 and power else f"{amount:.0f} {_UNITS[power]}"
 
 
 def duration_text(seconds: float) -> str:

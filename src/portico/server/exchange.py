@@ -13,9 +13,9 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from portico.errors import Gone, PorticoError, UsageError
-from portico.http.message import Request, Response
+from portico.http.message import Request, Response, StreamedBody
 from portico.server.sending import release
-from portico.wire.answer import WholeAnswer
+from portico.wire.answer import AnswerHead, WholeAnswer
 
 if TYPE_CHECKING:
     from portico.server.connection import HttpConnection
@@ -118,13 +118,29 @@ class Exchange:
         UsageError for a second answer, and Gone when the peer closed the connection. The sources of the body are
         closed in every case.
         """
-        if isinstance(response.body, bytes):
-            self.answer(WholeAnswer(response.status, response.fields, response.body))
-        elif self.status:
-            release(response.body)
+        body = response.body
+        if isinstance(body, bytes):
+            self.answer(WholeAnswer(response.status, response.fields, body))
+            return
+        length = None
+        if isinstance(body, tuple):
+            length = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in body)
+        try:
+            head = AnswerHead(response.status, response.fields, length)
+        except UsageError:
+            release(body)
+            raise
+        self.stream(head, body)
+
+    def stream(self, head: AnswerHead, body: StreamedBody) -> None:
+        """Answer with a head that may serve many exchanges, and a body; otherwise like `respond`.
+
+        head: its length is the body's, None for an iterator.
+        """
+        if self.status:
+            release(body)
             raise self._over()
-        else:
-            self._connection.send_streamed(self, response)
+        self._connection.send_streamed(self, head, body)
 
     def _over(self) -> PorticoError:
         if self.status == GONE:

@@ -9,7 +9,7 @@ import pytest
 
 from portico.apps.files.opened import Folder, NotServed, OpenedFile, Reason, Version
 from portico.apps.files.policy import read_policy
-from portico.apps.files.resource import IDENTITY, Resource, Variant, load, read_all
+from portico.apps.files.resource import IDENTITY, LongAnswer, Resource, Variant, load, read_all
 from portico.apps.files.root import Root
 from portico.errors import Refused
 from portico.http.message import Response, Span
@@ -52,11 +52,15 @@ def test_a_small_file_is_kept_in_memory_a_large_one_open(tmp_path: Path, root: R
         assert resource.held_bytes == (size if is_held else 1024)
         answer = variant.whole()
         assert isinstance(answer, WholeAnswer) == is_held
-        if isinstance(answer, Response):
+        if isinstance(answer, LongAnswer):
             assert isinstance(answer.body, tuple)
             (span,) = answer.body
             assert isinstance(span, Span)
             assert (span.offset, span.length, span.source) == (0, size, variant.source)
+            span.source.close()
+            again = variant.whole()
+            assert isinstance(again, LongAnswer)
+            assert again.head is answer.head
             span.source.close()
         else:
             assert variant.whole() is answer

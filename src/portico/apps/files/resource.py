@@ -10,7 +10,7 @@ file. Whoever forgets a resource calls `close`.
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from portico.apps.files.opened import Folder, NotServed, OpenedFile, Reason
 from portico.apps.files.policy import FieldList, Policy, cache_control
@@ -19,9 +19,9 @@ from portico.errors import Refused
 from portico.http.conditional import EntityTag, Validators
 from portico.http.dates import format_date
 from portico.http.media_types import is_compressible, media_type
-from portico.http.message import Body, Response, Span
+from portico.http.message import Body, Response, Span, StreamedBody
 from portico.http.ranges import ByteRange, content_range, multipart_parts, select_ranges, unsatisfied_range
-from portico.wire.answer import WholeAnswer
+from portico.wire.answer import AnswerHead, WholeAnswer
 
 IN_MEMORY_BYTES: Final = 64 * 1024
 WORTH_PACKING_BYTES: Final = 1024
@@ -30,6 +30,13 @@ IDENTITY: Final = "identity"
 # Content coding to the suffix of a file packed beforehand, best first.
 SIDECARS: Final = {"zstd": b".zst", "br": b".br", "gzip": b".gz"}
 _VARY = ("Vary", "Accept-Encoding")
+
+
+class LongAnswer(NamedTuple):
+    """An answer too long to be kept ready in one piece. head: serves every request for it."""
+
+    head: AnswerHead
+    body: StreamedBody
 
 
 class Variant:
@@ -72,7 +79,7 @@ class Variant:
         self._modified_s = resource.modified_s
         self._cache = resource.cache
         self._vary = (_VARY,) if resource.is_negotiable else ()
-        self._whole: WholeAnswer | None = None
+        self._whole: WholeAnswer | AnswerHead | None = None
         self._not_modified: WholeAnswer | None = None
 
     @property
@@ -92,21 +99,24 @@ class Variant:
             self.source.close()
             self.source = None
 
-    def whole(self) -> WholeAnswer | Response:
+    def whole(self) -> "WholeAnswer | LongAnswer":
         """Answer 200 with all of it."""
-        if self.body is None:
-            return Response(200, self._fields(200, self._media_type), self._all())
         if self._whole is None:
-            self._whole = WholeAnswer(200, self._fields(200, self._media_type), self.body)
-        return self._whole
+            fields = self._fields(200, self._media_type)
+            is_short = self.body is not None and self.size <= IN_MEMORY_BYTES
+            self._whole = WholeAnswer(200, fields, self.body or b"") if is_short else AnswerHead(200, fields, self.size)
+        if isinstance(self._whole, WholeAnswer):
+            return self._whole
+        return LongAnswer(self._whole, self._pieces_of_all())
 
     def as_error(self, status: int, fields: FieldList = ()) -> Response:
         """Answer an error whose page this is. fields: added to the page's own."""
-        return Response(status, self._fields(status, self._media_type, fields), self._all())
+        body = self._pieces_of_all() if self.body is None else self.body
+        return Response(status, self._fields(status, self._media_type, fields), body)
 
-    def _all(self) -> Body:
+    def _pieces_of_all(self) -> tuple[bytes | Span, ...]:
         if self.body is not None:
-            return self.body
+            return (self.body,)
         assert self.source is not None
         return (Span(self.source.share(), 0, self.size),)
 
@@ -117,7 +127,7 @@ class Variant:
             self._not_modified = WholeAnswer(304, self._policy.fields(fields), b"")
         return self._not_modified
 
-    def ranged(self, value: str) -> WholeAnswer | Response:
+    def ranged(self, value: str) -> WholeAnswer | LongAnswer | Response:
         """Answer a Range field whose conditions hold (RFC 9110 14.2): 206, 416, or all of it."""
         selected = select_ranges(value, self.size) if self.is_stored else None
         if selected is None:

@@ -22,7 +22,7 @@ from portico.apps.files.guard import HostGuard
 from portico.apps.files.mounts import Listed, Mounts, Place
 from portico.apps.files.opened import Folder, NoDescriptors, NotServed, Version
 from portico.apps.files.policy import FieldList, Policy, read_policy
-from portico.apps.files.resource import IDENTITY, Resource, Variant, load, read_all
+from portico.apps.files.resource import IDENTITY, LongAnswer, Resource, Variant, load, read_all
 from portico.apps.files.root import Root
 from portico.errors import Refused
 from portico.http.conditional import allows_range, evaluate
@@ -392,12 +392,15 @@ class Site:
                 return self._refuse_with_page(exchange, answer.status, "", tuple(answer.fields))
             exchange.respond(answer)
             return None
+        if isinstance(answer, LongAnswer):
+            exchange.stream(answer.head, answer.body)
+            return None
         if not (request.is_secret or resource.is_stand_in):
             request.remembered = Plan(self, resource, exchange.coding, answer)
         exchange.answer(answer)
         return None
 
-    def _conditional(self, request: Request, variant: Variant) -> WholeAnswer | Response:
+    def _conditional(self, request: Request, variant: Variant) -> WholeAnswer | LongAnswer | Response:
         """Apply conditions and ranges (RFC 9110 13.2.2 and 14.2)."""
         values = request.values
         now_s = int(time.time())
