@@ -17,6 +17,9 @@ _STYLE = (
     "p{color:#556}a{color:#26c}@media(prefers-color-scheme:dark){body{background:#15171c;color:#dde}"
     "p{color:#99a}b{color:#f88}a{color:#8ab4ff}}"
 )
+# No module is imported for a refusal: there may be no descriptor left to read one with.
+_IN_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+_IN_JSON = str.maketrans({'"': '\\"', "\\": "\\\\", **{chr(code): f"\\u{code:04x}" for code in range(32)}})
 _TITLES_ZH = {
     400: "请求有误",
     401: "需要登录",
@@ -50,9 +53,7 @@ def refusal(status: int, reason: str, values: Mapping[str, str], fields: Iterabl
     language = choose_language(values.get("accept-language"), ("en", "zh"), default="en")
     title = reason_phrase(status) or "Error"
     if kind == "application/json":
-        import json  # late, like html below: a server may never refuse anything
-
-        body = json.dumps({"status": status, "title": title, "detail": reason}) + "\n"
+        body = f'{{"status": {status}, "title": "{title}", "detail": "{reason.translate(_IN_JSON)}"}}\n'
     elif kind == "text/plain":
         body = f"{status} {title}: {reason}\n"
         kind += "; charset=utf-8"
@@ -70,14 +71,12 @@ def refusal(status: int, reason: str, values: Mapping[str, str], fields: Iterabl
 
 def page(status: int, reason: str, language: str) -> str:
     """Draw the small page of a refusal. language: "en" or "zh"."""
-    from html import escape
-
-    title = escape(_TITLES_ZH.get(status, "") if language == "zh" else "") or escape(reason_phrase(status))
+    title = (_TITLES_ZH.get(status, "") if language == "zh" else "") or reason_phrase(status)
     return (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" '
         f'content="light dark"><title>{status} {title}</title><style>{_STYLE}</style>'
-        f"<h1><b>{status}</b>{title}</h1><p>{escape(reason)}</p></html>\n"
+        f"<h1><b>{status}</b>{title}</h1><p>{reason.translate(_IN_HTML)}</p></html>\n"
     )
 
 

@@ -8,6 +8,8 @@ import os
 import resource
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -1253,6 +1255,49 @@ def test_503_while_no_descriptor_is_left(tmp_path: Path, serve: Server, peer: Ca
     assert [reply.status for reply in replies] == [503, 503, 503, 200, 503]
     assert one.ask("/b.txt").body == b"b"
     assert one.ask("/link").body == b"b"
+
+
+STARVED = """
+import os, resource, sys, threading
+from portico.apps.files.web import HttpWebServer
+server = HttpWebServer(0, sys.argv[1])
+print(server.port, flush=True)
+
+def starve():
+    sys.stdin.readline()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 1, hard))
+    kept = []
+    try:
+        while True:
+            kept.append(os.dup(0))
+    except OSError:
+        print("starved", flush=True)
+
+threading.Thread(target=starve, daemon=True).start()
+server.start()
+"""
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json", "text/plain"])
+def test_the_first_refusal_needs_no_descriptor(tmp_path: Path, accept: str) -> None:
+    put(tmp_path / "a.txt", b"a")
+    put(tmp_path / "b.txt", b"b")
+    command = [sys.executable, "-c", STARVED, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        peer = Peer(int(process.stdout.readline()))
+        try:
+            assert peer.ask("/a.txt").status == 200
+            process.stdin.write("now\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "starved\n"
+            reply = peer.ask("/b.txt", {"Accept": accept})
+            assert (reply.status, reply.fields["content-type"].partition(";")[0]) == (503, accept)
+        finally:
+            peer.close()
+            process.kill()
 
 
 # --- what only a race can bring about -------------------------------------------------------------
