@@ -19,6 +19,9 @@ class Bytes:
     def read_hot(self, buffer: memoryview, offset: int) -> int:
         return self.read_into(buffer, offset)
 
+    def fileno(self) -> int:
+        return -1
+
     def close(self) -> None:
         self.is_closed = True
 
