@@ -99,11 +99,11 @@ def test_a_whole_answer() -> None:
         assert whole.render(DATE, persistence + 3) == before + line + b"\r\n"
 
 
-def test_a_whole_answer_is_rendered_once_for_each_date_line() -> None:
+def test_a_whole_answer_remembers_what_it_rendered() -> None:
     whole = WholeAnswer(200, (), b"hello")
     first = whole.render(DATE, SILENT)
-    assert whole.render(DATE, SILENT) is first
-    assert whole.render(DATE, CLOSE) is not first
-    assert whole.render(DATE, SILENT) is first
+    assert whole.rendered[SILENT] == (DATE, first)
+    assert whole.rendered[CLOSE] == (b"", b"")
     later = b"Date: Sun, 06 Nov 1994 08:49:38 GMT\r\n"
     assert whole.render(later, SILENT) == first.replace(b":37", b":38")
+    assert whole.rendered[SILENT][0] is later

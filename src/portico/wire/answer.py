@@ -60,23 +60,22 @@ class WholeAnswer:
     """A response whose body is at hand; rendered once a second for each kind of peer, however often it is sent.
 
     body: bytes; dropped for a status that forbids one (RFC 9110 6.4.1).
+    rendered: the last date line and what `render` made with it, for each kind.
     """
 
-    __slots__ = ("_body", "_head", "_rendered", "length", "status")
+    __slots__ = ("_body", "_head", "length", "rendered", "status")
 
     def __init__(self, status: int, fields: Iterable[tuple[str, str]], body: bytes) -> None:
         self._body = b"" if forbids_body(status) else body
         self._head = AnswerHead(status, fields, len(body))
-        self._rendered: list[tuple[bytes, bytes]] = [(b"", b"")] * 6
+        self.rendered: list[tuple[bytes, bytes]] = [(b"", b"")] * 6
         self.status = status
         self.length = len(self._body)
 
     def render(self, date_line: bytes, kind: int) -> bytes:
         """Return head and body in one piece. kind: a Persistence, plus 3 to leave the body out (HEAD)."""
-        date, data = self._rendered[kind]
-        if date is not date_line:
-            data = self._head.render(date_line, kind % 3)
-            if kind < 3:
-                data += self._body
-            self._rendered[kind] = (date_line, data)
+        data = self._head.render(date_line, kind % 3)
+        if kind < 3:
+            data += self._body
+        self.rendered[kind] = (date_line, data)
         return data

@@ -79,28 +79,24 @@ class ServerCodec:
         """
         if self._is_deaf:
             return ()
+        is_next = self.request is None and not self.buffered
+        if is_next and len(data) <= MAX_HEAD:
+            known = self._memo.heads.get(data)
+            if known is not None:
+                self.request = known[0].request
+                return known
         events: list[Event] = []
         try:
-            if self.request is None and not self.buffered:
-                known = self._recall(data)
-                if known is not None:
-                    return known
+            if is_next and len(data) > MAX_HEAD:
+                self.request = recall_request(data, self._limits, self._memo)
+                if self.request is not None:
+                    return (HeadReceived(self.request), ENDED)
             self._feed(self.buffered + data, events)
         except PeerError as fault:
             self._refuse(fault, events)
         if self._is_half_closed:
             self._end_input(events)
         return events
-
-    def _recall(self, data: bytes) -> Sequence[Event] | None:
-        """Return the events of a head without a body that is remembered, wholly or all but line and Cookie."""
-        if len(data) <= MAX_HEAD:
-            known = self._memo.heads.get(data)
-            if known is not None:
-                self.request = known[0].request
-            return known
-        self.request = request = recall_request(data, self._limits, self._memo)
-        return None if request is None else (HeadReceived(request), ENDED)
 
     def feed_eof(self) -> Sequence[Event]:
         """Say that the peer has closed its side; what it asked before is still answered.
@@ -213,7 +209,8 @@ class ServerCodec:
         request = self.request
         if request is not None and request.method == "HEAD":
             kind += 3
-        self._out.append(answer.render(date_line, kind))
+        date, data = answer.rendered[kind]
+        self._out.append(data if date is date_line else answer.render(date_line, kind))
         self.request = None
         self.closing = self._is_deaf = self.is_last
 
