@@ -22,7 +22,7 @@ from portico.http.message import StreamedBody
 from portico.http.status import forbids_body
 from portico.server.exchange import GONE, Exchange
 from portico.server.refusals import refusal, refusal_answer
-from portico.server.sending import Socket, Transfer, leave_out, release, stream
+from portico.server.sending import Transfer, leave_out, release, stream
 from portico.wire.answer import AnswerHead, WholeAnswer
 from portico.wire.events import ENDED, BodyReceived, Event, HeadReceived, InputEnded, PeerFaulted
 from portico.wire.http1 import ServerCodec
@@ -67,6 +67,7 @@ class HttpConnection(asyncio.Protocol):
         "_moved",
         "_sent",
         "_server",
+        "_socket",
         "_task",
         "_transfer",
         "_writable",
@@ -94,6 +95,7 @@ class HttpConnection(asyncio.Protocol):
         self._mark_s = 0.0  # when that was
         self._moved = 0  # bytes received and written
         self._sent = 0  # bytes of the streamed answer under way
+        self._socket: socket.socket | None = None  # the transport's descriptor, which stays the transport's
         self._task: asyncio.Task[None] | None = None
         self._transfer: Transfer | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -120,6 +122,8 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Release everything. exc: how the peer went, which changes nothing."""
         self._server.dismiss(self)
+        if self._socket is not None:
+            self._socket.detach()
         exchange = self.exchange
         if exchange is not None:
             self.exchange = None
@@ -341,7 +345,10 @@ class HttpConnection(asyncio.Protocol):
     def _cork(self, is_on: bool) -> None:
         """Have the kernel hold back segments that are not full, so that a head leaves with the file behind it."""
         if _TCP_CORK and self.address != UNIX:
-            self.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _TCP_CORK, int(is_on))
+            if self._socket is None:
+                # uvloop's own makes a new socket object for each call, at 10 us.
+                self._socket = socket.socket(fileno=self.fileno())
+            self._socket.setsockopt(socket.IPPROTO_TCP, _TCP_CORK, int(is_on))
 
     def write_body(self, data: bytes | memoryview) -> None:
         """Send a piece of the current answer's body."""
@@ -360,9 +367,10 @@ class HttpConnection(asyncio.Protocol):
         """Tell whether what we write is what goes over the wire."""
         return self.transport.get_extra_info("sslcontext") is None
 
-    def second_socket(self) -> Socket:
-        """Open the connection's socket once more. The caller closes it, before the transport is closed."""
-        return Socket(self.transport.get_extra_info("socket").fileno(), self._server.loop)
+    def fileno(self) -> int:
+        """Return the descriptor of the socket, good for as long as the transport is not closing."""
+        fd: int = self.transport.get_extra_info("socket").fileno()
+        return fd
 
     async def writable(self) -> None:
         """Wait until the transport has handed everything to the kernel. Raises Gone when it never will."""

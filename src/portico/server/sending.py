@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from portico.server.connection import HttpConnection
     from portico.server.exchange import Exchange
 
+_PROBE = memoryview(bytearray(1))  # what is read into it does not matter
 BLOCK_BYTES = 256 * 1024
 _BURST_BYTES = 1024 * 1024
 _MAX_POOLED = 32
@@ -127,7 +128,9 @@ class Transfer:
         connection = self._connection
         budget = _BURST_BYTES
         self.is_waiting = False
-        while not (self._is_reading or self._is_closed or self.is_waiting or connection.is_paused):
+        # The kernel may give the descriptor of a closing transport to somebody else at any moment.
+        is_closing = connection.transport.is_closing
+        while not (self._is_reading or self._is_closed or self.is_waiting or connection.is_paused or is_closing()):
             if self._left == 0:
                 if not self._begin_piece():
                     self._finish()
@@ -154,7 +157,7 @@ class Transfer:
         """Go on when the socket can be written, which may be at once, after the others."""
         self.is_waiting = True
         if self._socket is None:
-            self._socket = self._connection.second_socket()
+            self._socket = Socket(self._connection.fileno(), asyncio.get_running_loop())
         self._socket.watch(self)
 
     def _begin_piece(self) -> bool:
@@ -185,13 +188,10 @@ class Transfer:
     def _send_file(self, source: Source) -> int:
         """Let the kernel send. Raises BlockingIOError where it would have to wait for a disk."""
         count = min(self._left, _BURST_BYTES)
-        probe = memoryview(bytearray(1))
-        if source.read_hot(probe, self._offset) + source.read_hot(probe, self._offset + count - 1) < 2:
+        if source.read_hot(_PROBE, self._offset) + source.read_hot(_PROBE, self._offset + count - 1) < 2:
             return self._stop(_SHRANK)
-        if self._socket is None:
-            self._socket = self._connection.second_socket()
         try:
-            sent = os.sendfile(self._socket.fd, source.fileno(), self._offset, count)
+            sent = os.sendfile(self._connection.fileno(), source.fileno(), self._offset, count)
         except BlockingIOError:
             self._wait()
             return 0
