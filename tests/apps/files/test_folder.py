@@ -98,6 +98,38 @@ def test_sorting_and_the_base_reach_the_page(tmp_path: Path) -> None:
     assert listing["path"] == "/pre/fix/"
 
 
+BASES = [
+    ("/", "/", "/"),
+    ("/my docs", "/my%20docs/", "/my docs/"),
+    ("/my%20docs/100%25/", "/my%20docs/100%25/", "/my docs/100%/"),
+    ("/a%22b", "/a%22b/", '/a"b/'),
+    ("/%E6%96%87%E6%A1%A3", "/%E6%96%87%E6%A1%A3/", "/文档/"),
+    ("/%FF", "/%FF/", "/\\xff/"),
+]
+
+
+@pytest.mark.parametrize(("base", "path", "told"), BASES)
+def test_the_base_is_encoded_for_programs_and_readable_for_people(
+    tmp_path: Path, base: str, path: str, told: str
+) -> None:
+    (tmp_path / "a b").mkdir()
+    listed = listing_of(tmp_path, (b"a b",))
+    _, body = answer(listed, request(accept="application/json"), base=base)
+    assert json.loads(body)["path"] == f"{path}a%20b/"
+    _, body = answer(listed, request(accept="text/plain"), base=base)
+    assert body.decode().startswith(f"{told}a b/\n")
+
+
+@pytest.mark.parametrize("base", [base for base, _, _ in BASES])
+def test_the_crumbs_of_a_page_are_the_same_below_any_base(tmp_path: Path, base: str) -> None:
+    (tmp_path / "a b").mkdir()
+    _, body = answer(listing_of(tmp_path, (b"a b",)), request(accept="text/html"), base=base)
+    crumbs = body.partition(b"<ol>")[2].partition(b"</ol>")[0]
+    assert crumbs == (
+        b'<li><a class=home rel=up href="../"><bdi>Home</bdi></a><li aria-current=page><h1><bdi>a b</bdi></h1>'
+    )
+
+
 READMES = [
     (("README.md",), "README.md"),
     (("readme.txt", "README.md"), "README.md"),

@@ -258,7 +258,7 @@ def test_the_beginning_is_there_before_the_first_entry(make: Any) -> None:
 
 
 def test_json_says_all_there_is() -> None:
-    page = replaced(PAGE, base="/prefix/", sort="-name")
+    page = replaced(PAGE, base=(b"prefix",), sort="-name")
     told = json.loads(b"".join(json_listing(page, [*(entry for entry, _ in ROWS[:2]), ROWS[5][0], ROWS[8][0]])))
     assert told["path"] == "/prefix/talks/2025%20%26%20more/"
     when, before = "2025-11-21T08:47:00Z", "2025-11-20T08:50:00Z"

@@ -73,12 +73,11 @@ def _page(listed: Listed, request: Request, policy: Policy) -> Page:
     from secrets import token_urlsafe  # late: many sites never show a listing
 
     sort, view = read_query(request.query)
-    base = "/" + "".join(name.decode("utf-8", "replace") + "/" for name in policy.base)
     return Page(
         now_s=int(time.time()),
         nonce=token_urlsafe(12),
         segments=listed.shown,
-        base=base,
+        base=policy.base,
         sort=sort,
         view=view,
         language=language_of(request),

@@ -39,7 +39,7 @@ class Readme(NamedTuple):
 class Page:
     """What one listing is about.
 
-    segments: the folder below the root, decoded. base: where the root is served, "/" or "/prefix/".
+    segments: the folder below the root, decoded. base: the segments below which the root is served, decoded too.
     sort: one of `SORTS`. view: one of `VIEWS`. language: "en" or "zh". now_s: epoch seconds, for dates.
     nonce: as in `pages.csp`. readme: shown below the rows, None for none. title: name of the root, "" for "Home".
     """
@@ -47,7 +47,7 @@ class Page:
     now_s: int
     nonce: str = ""
     segments: tuple[bytes, ...] = ()
-    base: str = "/"
+    base: tuple[bytes, ...] = ()
     sort: str = "name"
     view: str = "list"
     language: str = "en"
@@ -243,10 +243,6 @@ def _readme(readme: Readme | None) -> str:
 # JSON and text
 
 
-def _path(page: Page) -> str:
-    return page.base + encode_path(page.segments, True)[1:]
-
-
 def json_listing(page: Page, entries: Iterable[EntryLike]) -> Iterator[bytes]:
     """Make the listing as one JSON object, an entry a line.
 
@@ -254,7 +250,7 @@ def json_listing(page: Page, entries: Iterable[EntryLike]) -> Iterator[bytes]:
     `size` and `modified` (RFC 3339) are null where unknown, `href` is null for what is not served.
     Returns chunks; empty ones ask for patience.
     """
-    yield f'{{"path":{quoted(_path(page))},"entries":['.encode()
+    yield f'{{"path":{quoted(encode_path((*page.base, *page.segments), True))},"entries":['.encode()
     shelf = Shelf(page.sort)
     for _ in shelf.fill(entries):
         yield b""
@@ -289,7 +285,7 @@ def text_listing(page: Page, entries: Iterable[EntryLike]) -> Iterator[bytes]:
     Folders end in "/"; what does not print shows as a backslash escape; names come last, so that their
     width disturbs nothing. Returns chunks; empty ones ask for patience.
     """
-    path = b"/".join((page.base.encode().rstrip(b"/"), *page.segments, b""))
+    path = b"/".join((b"", *page.base, *page.segments, b""))
     yield f"{terminal(path)}\n\n{_TEXT_HEADS[page.language]}\n".encode()
     shelf = Shelf(page.sort)
     for _ in shelf.fill(entries):
