@@ -1,27 +1,22 @@
-"""What the browser tests share: Debian's Chromium, a folder of odd and ordinary files, and a server that lists it.
-
-`listed` is the only thing that knows how the pages are served; the tests see a URL.
-"""
+"""What the browser tests share: Debian's Chromium, a folder of odd and ordinary files, and Portico serving it."""
 
 import os
-import threading
+import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from portico.apps.files import listing, pages
-from portico.apps.files.root import Root
+from portico import HttpWebServer
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-NOW_S = 1_763_715_000  # 2025-11-21T08:50:00Z
+NOW_S = int(time.time())
 PICTURE = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 60"><rect width="80" height="60" fill="#cfdfe6"/>
 <circle cx="58" cy="18" r="8" fill="#f2c879"/><path d="M0 60L26 22l18 24 10-12 26 26z" fill="#5d7f73"/></svg>"""
 README = b"""# Talks
@@ -39,46 +34,6 @@ EVIL = (
     b"javascript:alert(3)",
     b"a&lt;b'.txt",
 )
-
-
-def handler(root: bytes) -> type[BaseHTTPRequestHandler]:
-    folder = Root(root)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            url = urlsplit(self.path)
-            path = root + unquote_to_bytes(url.path)
-            language = "zh" if self.headers.get("Accept-Language", "").startswith("zh") else "en"
-            if os.path.isdir(path):
-                sort, view = listing.read_query(url.query)
-                segments = tuple(filter(None, unquote_to_bytes(url.path).split(b"/")))
-                text = Path(os.fsdecode(path), "README.md")
-                readme = listing.Readme(b"README.md", text.read_bytes()) if text.exists() else None
-                asked = {"sort": sort, "view": view, "language": language, "segments": segments}
-                page = listing.Page(now_s=NOW_S, nonce="bm9uY2U", readme=readme, **asked)  # type: ignore[arg-type]
-                body = b"".join(listing.html(page, folder.scan(segments)))
-                self.answer(200, "text/html; charset=utf-8", body, pages.csp("bm9uY2U"))
-            elif os.path.isfile(path):
-                kind = "image/svg+xml" if path.endswith(b".svg") else "text/plain"
-                self.answer(200, kind, Path(os.fsdecode(path)).read_bytes(), "")
-            else:
-                body = pages.error_page(404, language=language, hints=("/talks/", "/talks/stage%20%26%20hall.svg"))
-                self.answer(404, "text/html; charset=utf-8", body, pages.error_csp())
-
-        def answer(self, status: int, kind: str, body: bytes, policy: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("X-Content-Type-Options", "nosniff")
-            if policy:
-                self.send_header("Content-Security-Policy", policy)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Say nothing: the tests' own report is enough."""
-
-    return Handler
 
 
 def make_folder(root: Path) -> None:
@@ -120,17 +75,18 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve a folder and return its URL, without a slash at its end."""
     root = tmp_path_factory.mktemp("site")
     make_folder(root)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler(os.fsencode(root))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with HttpWebServer(0, root) as server:
+        yield server.url.rstrip("/")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
+def now_s() -> int:
+    """Return what the ages of the files count back from."""
+    return NOW_S
+
+
+# A module at a time: while Playwright runs, its own event loop counts as running, and no test could start another.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Chromium once; skip, and say why, where there is none."""
     if not os.path.exists(CHROMIUM):
