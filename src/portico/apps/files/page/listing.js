@@ -28,5 +28,6 @@ keys.onclick=on["?"];
 help.onclick=()=>help.close();
 const exact=new Intl.DateTimeFormat(document.documentElement.lang,{dateStyle:"full",timeStyle:"medium"});
 body.onmouseover=e=>{const t=e.target;if(t.dateTime&&!t.seen){t.seen=1;t.title=exact.format(new Date(t.dateTime))}};
+if(matchMedia("(hover:none)").matches)box.placeholder=box.placeholder.split("  ")[0];
 box.hidden=keys.hidden=false;if(box.value)filter()
 })()
