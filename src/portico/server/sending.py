@@ -1,7 +1,7 @@
 """Long answers: from a Source in blocks, or from an async iterator, at the pace of the peer.
 
 A `Transfer` needs no task. It sends blocks while the kernel takes them, waits for the socket, and gives others their
-turn after each mebibyte. The kernel copies a file to the socket by itself (sendfile) where there is a file and a plain
+turn after each 2 MiB. The kernel copies a file to the socket by itself (sendfile) where there is a file and a plain
 socket; otherwise blocks go through pooled buffers. Bytes that are not in memory are read in a thread first, so that a
 slow disk holds up nobody else. A Source that shrank under us cuts the connection: nothing is ever padded.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PROBE = memoryview(bytearray(1))  # what is read into it does not matter
 BLOCK_BYTES = 256 * 1024
-_BURST_BYTES = 1024 * 1024
+_BURST_BYTES = 2 * 1024 * 1024  # then others get their turn; nginx's sendfile_max_chunk
 _MAX_POOLED = 32
 _HAS_SENDFILE = hasattr(os, "sendfile")
 # What sendfile says of a file system, or a socket, that it cannot serve (sendfile(2)).
@@ -97,6 +97,7 @@ class Transfer:
         "_is_closed",
         "_is_reading",
         "_left",
+        "_may_sendfile",
         "_offset",
         "_pieces",
         "_pool",
@@ -121,6 +122,7 @@ class Transfer:
         self._left = 0
         self._is_reading = False  # a thread is at it
         self._is_closed = False
+        self._may_sendfile = _HAS_SENDFILE and connection.is_plain
         self.is_waiting = False
 
     def resume(self) -> None:
@@ -173,7 +175,7 @@ class Transfer:
         source = self._source
         assert source is not None
         try:
-            if _HAS_SENDFILE and self._buffer is None and source.fileno() >= 0 and self._connection.is_plain:
+            if self._may_sendfile and source.fileno() >= 0:
                 return self._send_file(source)
             if self._buffer is None:
                 self._buffer = self._pool.take()
@@ -198,7 +200,7 @@ class Transfer:
         except OSError as exc:
             if exc.errno not in _NO_SENDFILE:
                 return self._stop("cut")
-            self._buffer = self._pool.take()
+            self._may_sendfile = False
             return 0
         self._connection.body_sent(sent)
         return self._advance(sent) if sent else self._stop(_SHRANK)
