@@ -12,7 +12,6 @@ Invariants
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -40,7 +39,6 @@ _SILENCE_S = 2.0
 _LINGER_S = 30.0
 _LINGER_BYTES = 64 << 20
 UNIX = "unix"  # the address of every peer on a unix socket
-_TCP_CORK: int = getattr(socket, "TCP_CORK", 0)  # Linux only
 _FAILED = "the application failed"
 _SILENT = "the application gave no answer"
 
@@ -67,7 +65,6 @@ class HttpConnection(asyncio.Protocol):
         "_moved",
         "_sent",
         "_server",
-        "_socket",
         "_task",
         "_transfer",
         "_writable",
@@ -95,7 +92,6 @@ class HttpConnection(asyncio.Protocol):
         self._mark_s = 0.0  # when that was
         self._moved = 0  # bytes received and written
         self._sent = 0  # bytes of the streamed answer under way
-        self._socket: socket.socket | None = None  # the transport's descriptor, which stays the transport's
         self._task: asyncio.Task[None] | None = None
         self._transfer: Transfer | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -122,8 +118,6 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Release everything. exc: how the peer went, which changes nothing."""
         self._server.dismiss(self)
-        if self._socket is not None:
-            self._socket.detach()
         exchange = self.exchange
         if exchange is not None:
             self.exchange = None
@@ -329,7 +323,6 @@ class HttpConnection(asyncio.Protocol):
         if is_pumped:
             # From here on the transport is paused until the kernel has taken what comes before the next piece.
             self.transport.set_write_buffer_limits(high=0)
-            self._cork(True)
         self.codec.send_head(head, self._server.clock.date_line)
         self._flush()
         if not isinstance(body, tuple):
@@ -341,14 +334,6 @@ class HttpConnection(asyncio.Protocol):
             self._server.wheel.hasten(self, self._server.clock.now_s + self._server.limits.rate_window)
             self._transfer = Transfer(self, exchange, body, self._server.buffers)
             self._transfer.resume()
-
-    def _cork(self, is_on: bool) -> None:
-        """Have the kernel hold back segments that are not full, so that a head leaves with the file behind it."""
-        if _TCP_CORK and self.address != UNIX:
-            if self._socket is None:
-                # uvloop's own makes a new socket object for each call, at 10 us.
-                self._socket = socket.socket(fileno=self.fileno())
-            self._socket.setsockopt(socket.IPPROTO_TCP, _TCP_CORK, int(is_on))
 
     def write_body(self, data: bytes | memoryview) -> None:
         """Send a piece of the current answer's body."""
@@ -402,7 +387,6 @@ class HttpConnection(asyncio.Protocol):
         if is_pumped:
             self._transfer = None
             self.transport.set_write_buffer_limits()
-            self._cork(False)
         self.codec.send_end()
         exchange.note = exchange.note or self.codec.fault
         self.exchange = None
