@@ -1,7 +1,7 @@
 """Long answers: from a Source in blocks, or from an async iterator, at the pace of the peer.
 
 A `Transfer` needs no task. It sends blocks while the kernel takes them, waits for the socket, and gives others their
-turn after each 2 MiB. The kernel copies a file to the socket by itself (sendfile) where there is a file and a plain
+turn after each 512 KiB. The kernel copies a file to the socket by itself (sendfile) where there is a file and a plain
 socket; otherwise blocks go through pooled buffers. Bytes that are not in memory are read in a thread first, so that a
 slow disk holds up nobody else. A Source that shrank under us cuts the connection: nothing is ever padded.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PROBE = memoryview(bytearray(1))  # what is read into it does not matter
 BLOCK_BYTES = 256 * 1024
-_BURST_BYTES = 2 * 1024 * 1024  # then others get their turn; nginx's sendfile_max_chunk
+_BURST_BYTES = 512 * 1024  # then others get their turn, while what we sent is still in the processor's cache
 _MAX_POOLED = 32
 _HAS_SENDFILE = hasattr(os, "sendfile")
 # What sendfile says of a file system, or a socket, that it cannot serve (sendfile(2)).
