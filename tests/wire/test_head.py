@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from portico.errors import PeerError
 from portico.http.message import Request
 from portico.settings import Limits
-from portico.wire.head import HeadMemo, parse_block, parse_request, parse_request_line
+from portico.wire.head import HeadMemo, parse_block, parse_request, parse_request_line, recall_request
 
 LIMITS = Limits()
 
@@ -453,3 +453,63 @@ def test_no_head_breaks_the_parser(data: bytes, is_prefixed: bool) -> None:
     else:
         assert isinstance(said, tuple)
         assert said[0] in (400, 413, 414, 417, 431, 501, 505)
+
+
+# --- recalling --------------------------------------------------------------------------------
+
+RECALLED = [
+    b"GET /1?q=2 HTTP/1.1\nHost: a\nAccept: b",
+    b"GET /1 HTTP/1.1\nHost: a\nAccept: b\nCookie: c=1",
+    b"GET /1 HTTP/1.1\nHost: a\nCookie: c=1\nAccept: b",
+    b"HEAD http://other/1 HTTP/1.1\nHost: a\nConnection: close\nCookie: ",
+    b"GET /1 HTTP/1.0\nHost: a\nConnection: keep-alive\nCookie: c=1",
+    b"GET /1 HTTP/1.0",
+    b"GET /1 HTTP/1.0\nCookie: c=1",
+]
+
+
+@pytest.mark.parametrize("head", RECALLED)
+def test_a_head_is_recalled_as_it_is_parsed_once_its_block_is_remembered(head: bytes) -> None:
+    data = head.replace(b"\n", b"\r\n") + b"\r\n\r\n"
+    memo = HeadMemo()
+    assert recall_request(data, LIMITS, memo) is None
+    parsed = parse(head, memo=memo)
+    recalled = recall_request(data, LIMITS, memo)
+    assert recalled is not None
+    assert everything(recalled) == everything(parsed)
+
+
+BLOCK = b"Host: a\r\nAccept: b"
+
+
+@pytest.mark.parametrize(
+    ("data", "limits"),
+    [
+        (b"GET / HTTP/1.1\r\n" + BLOCK + b"\r\n", LIMITS),  # not complete
+        (b"GET / HTTP/1.1\r\n" + BLOCK + b"\r\n\r\nGET / HTTP/1.1\r\n" + BLOCK + b"\r\n\r\n", LIMITS),  # two heads
+        (b"GET / HTTP/1.1\r\n\r\n" + BLOCK + b"\r\n\r\n", LIMITS),
+        (b"GET / HTTP/1.1\r\n" + BLOCK + b"\r\n\r\nCookie: c=1\r\n\r\n", LIMITS),
+        (b"GET / HTTP/1.1\r\n" + BLOCK + b"\r\nCookie: c=1\r\n\r\n\r\n", LIMITS),
+        (b"\r\nGET / HTTP/1.1\r\n" + BLOCK + b"\r\n\r\n", LIMITS),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n", LIMITS),
+        (b"GET /" + 300 * b"a" + b" HTTP/1.1\r\n" + BLOCK + b"\r\n\r\n", Limits(max_head=256)),
+        (b"GET / HTTP/1.1\r\n" + BLOCK + b"\r\n\r\n", Limits(max_fields=2)),
+    ],
+)
+def test_what_may_be_more_or_less_than_one_head_is_left_to_the_parser(data: bytes, limits: Limits) -> None:
+    memo = HeadMemo()
+    parse(b"GET / HTTP/1.1\nHost: a\nAccept: b", memo=memo)
+    parse(b"POST / HTTP/1.1\nHost: a\nContent-Length: 3", memo=memo)
+    assert recall_request(data, limits, memo) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "cookie", "status"),
+    [(b"GET  / HTTP/1.1", b"c=1", 400), (b"GET / HTTP/2.0", b"c=1", 505), (b"GET / HTTP/1.1", b"\x00", 400)],
+)
+def test_a_recalled_head_is_checked_where_it_is_new(line: bytes, cookie: bytes, status: int) -> None:
+    memo = HeadMemo()
+    parse(b"GET / HTTP/1.1\nHost: a\nAccept: b", memo=memo)
+    with pytest.raises(PeerError) as caught:
+        recall_request(line + b"\r\n" + BLOCK + b"\r\nCookie: " + cookie + b"\r\n\r\n", LIMITS, memo)
+    assert caught.value.status == status

@@ -597,3 +597,15 @@ def test_a_response_that_ends_early(data: bytes, said: list[Said]) -> None:
 def test_a_response_that_is_refused(data: bytes, status: int) -> None:
     assert hear([data]) == ([("fault", status)], True)
     assert hear([data, b"more"], is_ended=True) == ([("fault", status)], True)
+
+
+def test_a_large_head_whose_fields_are_remembered_says_the_same() -> None:
+    memo = HeadMemo()
+    for number in range(3):
+        codec = ServerCodec(LIMITS, memo)
+        said: list[Said] = []
+        data = b"GET /%d HTTP/1.1\r\nHost: a\r\nX: %s\r\nCookie: c=%d\r\n\r\n" % (number, 600 * b"x", number)
+        note(codec.feed(data), said)
+        assert said == [("GET", f"/{number}"), ("end",)]
+        assert codec.request is not None
+        assert codec.request.cookie == f"c={number}"
