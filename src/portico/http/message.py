@@ -119,7 +119,7 @@ class Response(NamedTuple):
     """What a handler answers.
 
     status: 200 to 599. fields: name and value pairs; framing (Content-Length, Transfer-Encoding, Connection,
-    Date) belongs to the server and is refused here.
+    Date) belongs to the server and is left out here.
     body: bytes; or pieces of known length, sent in turn; or an async iterator of unknown length. The response
     to HEAD carries the body of GET all the same; the server leaves it out and closes it.
     """

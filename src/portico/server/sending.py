@@ -53,7 +53,7 @@ def release(body: Body) -> None:
 
 
 class Socket:
-    """A second descriptor of a connection's socket, for sendfile and for waiting beside the transport.
+    """A second descriptor of a connection's socket, for waiting beside the transport.
 
     Event loops refuse to watch a descriptor that a transport owns, so this one is a duplicate. It must be closed before
     the transport is, or the peer would not see the end.
