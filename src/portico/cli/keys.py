@@ -6,6 +6,7 @@ foreground: stopped by Ctrl-Z, moved to the background or ended, it leaves the t
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,8 @@ from typing import Any
 # Being moved to the foreground sends no signal to a process that runs.
 _LOOK_S = 1.0
 _MAX_BYTES = 64
+# An arrow or a function key is one sequence, of which no part was meant (ECMA-48, 5.4; SS3 is what xterm adds).
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[@-~]|[ -/]*[0-~])?")
 
 
 def is_foreground(fd: int) -> bool:
@@ -149,6 +152,5 @@ class Keyboard:
                 data = os.read(self._fd, _MAX_BYTES)
         if not data:
             self._look_later()
-        # An arrow or a function key is one sequence: ESC and letters, of which none was meant.
-        for character in "" if data.startswith(b"\x1b") else data.decode("utf-8", "replace"):
+        for character in _SEQUENCE.sub(b"", data).decode("utf-8", "replace"):
             self._on_key(character)
