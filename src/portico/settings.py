@@ -4,10 +4,14 @@ A group of options is a frozen dataclass whose fields are made by `option(...)`.
 environment variables, reference pages and validation are all derived from these rows by reading
 `options_of(group)`; nothing else in Portico repeats a default or a help text.
 
-    Limits   what a peer may use            (server/)
-    Log      what is written about requests (server/, cli/)
-    Listen   where we listen                (cli/)
-    Files    what of a folder is served     (apps/files/)
+    Limits     what a peer may use            (server/)
+    Log        what is written about requests (server/, cli/)
+    Listen     where we listen                (cli/)
+    Files      what of a folder is served     (apps/files/)
+    App        how an application is run      (gateway/, cli/)
+    Messages   what a WebSocket may use       (server/)
+    Trust      whom we believe about a peer   (server/)
+    Processes  how many, and for how long     (workers/)
 
 Defaults are safe. A limit of 0 is not "no limit": it is refused by its bounds.
 """
@@ -234,6 +238,23 @@ class Limits:
         "单个地址的同时连接数上限",
         bounds=(1, 10_000_000),
     )
+    max_active: int = option(
+        1_000, Unit.COUNT, "most requests answered at once", "同时处理的请求数上限", bounds=(1, 10_000_000)
+    )
+    max_waiting: int = option(
+        1_000,
+        Unit.COUNT,
+        "most requests that wait for their turn; beyond it 503",
+        "排队等待的请求数上限，超出则返回 503",
+        bounds=(0, 10_000_000),
+    )
+    answer_timeout: float = option(
+        300.0,
+        Unit.SECONDS,
+        "time for an application to begin its answer",
+        "应用开始应答的时限",
+        bounds=(0.1, 86_400),
+    )
     drain: float = option(
         30.0,
         Unit.SECONDS,
@@ -338,3 +359,142 @@ class Files:
         "跨源隔离（COOP 与 COEP），供 WebAssembly 线程使用",
     )
     compress: bool = option(True, Unit.FLAG, "compress text on the fly", "即时压缩文本")
+
+
+INTERFACES = ("auto", "wsgi", "asgi")
+LIFESPANS = ("auto", "on", "off")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """How an application is run."""
+
+    interface: str = option("auto", Unit.CHOICE, "what the application speaks", "应用使用的接口", choices=INTERFACES)
+    app_dir: str = option(
+        "", Unit.PATH, "where modules are found (here)", "查找模块的目录（默认当前目录）", metavar="DIR"
+    )
+    threads: int = option(
+        4,
+        Unit.COUNT,
+        "threads for a WSGI application; 0 runs it on the event loop",
+        "运行 WSGI 应用的线程数，0 表示直接在事件循环中运行",
+        bounds=(0, 10_000),
+    )
+    max_threads: int = option(
+        64,
+        Unit.COUNT,
+        "most threads, when requests have to wait for one",
+        "请求需要等待线程时，线程数的上限",
+        bounds=(1, 10_000),
+    )
+    buffer_body: int = option(
+        64 * KIB,
+        Unit.SIZE,
+        "body that is received before a thread is taken",
+        "占用线程之前先接收的正文字节数",
+        bounds=(0, 1 * GIB),
+    )
+    lifespan: str = option("auto", Unit.CHOICE, "ASGI lifespan events", "ASGI 的 lifespan 事件", choices=LIFESPANS)
+    root_path: str = option("", Unit.TEXT, "path the application is mounted at", "应用挂载的路径", metavar="/PREFIX")
+    static: tuple[str, ...] = option(
+        (),
+        Unit.TEXT,
+        "serve a folder beside the application, as /static=public; repeatable",
+        "在应用之外提供一个文件夹，如 /static=public，可重复",
+        many=True,
+        metavar="/PATH=DIR",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Messages:
+    """What a WebSocket may use. Times in seconds, sizes in bytes."""
+
+    ws_max_message: int = option(
+        16 * MIB, Unit.SIZE, "largest WebSocket message", "WebSocket 消息的最大字节数", bounds=(125, 1 * GIB)
+    )
+    ws_max_rate: int = option(
+        10_000,
+        Unit.COUNT,
+        "most WebSocket frames a second from one peer",
+        "单个连接每秒的 WebSocket 帧数上限",
+        bounds=(1, 10_000_000),
+    )
+    ws_ping_interval: float = option(
+        20.0, Unit.SECONDS, "silence before a ping", "静默多久后发送 ping", bounds=(0.1, 86_400)
+    )
+    ws_ping_timeout: float = option(
+        20.0, Unit.SECONDS, "time to answer a ping", "应答 ping 的时限", bounds=(0.1, 86_400)
+    )
+    ws_close_timeout: float = option(
+        10.0, Unit.SECONDS, "time to answer a close", "应答关闭帧的时限", bounds=(0.1, 86_400)
+    )
+    ws_compress: bool = option(True, Unit.FLAG, "compress WebSocket messages", "压缩 WebSocket 消息")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Whom we believe about where a request came from."""
+
+    forwarded_allow: tuple[str, ...] = option(
+        (),
+        Unit.TEXT,
+        "proxies whose Forwarded and X-Forwarded-* count: address, network, unix or *; repeatable",
+        "信任其 Forwarded 与 X-Forwarded-* 的代理：地址、网段、unix 或 *，可重复",
+        many=True,
+        metavar="ADDRESS",
+    )
+    proxy_protocol: tuple[str, ...] = option(
+        (),
+        Unit.TEXT,
+        "proxies that speak the PROXY protocol (v1, v2): address, network or unix; repeatable",
+        "使用 PROXY 协议（v1、v2）的代理：地址、网段或 unix，可重复",
+        many=True,
+        metavar="ADDRESS",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processes:
+    """How many processes, for how long, and as whom."""
+
+    workers: int | None = option(
+        None,
+        Unit.COUNT,
+        "worker processes under a supervisor (one process without)",
+        "由主进程看管的工作进程数（默认单进程）",
+        bounds=(1, 1_024),
+    )
+    start_timeout: float = option(
+        60.0, Unit.SECONDS, "time for a worker to become ready", "工作进程就绪的时限", bounds=(0.1, 86_400)
+    )
+    recycle_requests: int | None = option(
+        None, Unit.COUNT, "replace a worker after so many requests", "工作进程处理多少请求后更换", bounds=(1, 1 << 50)
+    )
+    recycle_after: float | None = option(
+        None, Unit.SECONDS, "replace a worker after this time", "工作进程运行多久后更换", bounds=(1, 31_536_000)
+    )
+    recycle_memory: int | None = option(
+        None, Unit.SIZE, "replace a worker that uses more memory", "工作进程内存超出多少后更换", bounds=(MIB, 1 << 50)
+    )
+    reload: bool = option(False, Unit.FLAG, "start anew when files change", "文件变化时重新启动")
+    reload_dir: tuple[str, ...] = option(
+        (),
+        Unit.TEXT,
+        "folder to watch (here); repeatable",
+        "监视的文件夹（默认当前目录），可重复",
+        many=True,
+        metavar="DIR",
+    )
+    pid_file: str = option("", Unit.PATH, "write the process id to this file", "把进程号写入此文件", metavar="FILE")
+    user: str = option(
+        "", Unit.TEXT, "run as this user once the ports are open", "端口打开后以此用户身份运行", metavar="NAME"
+    )
+    group: str = option("", Unit.TEXT, "run as this group", "以此用户组身份运行", metavar="NAME")
+    admin: str = option(
+        "",
+        Unit.TEXT,
+        "address for health, readiness and metrics: loopback or unix",
+        "健康检查、就绪检查与指标的地址：本机或 unix",
+        metavar="ADDRESS",
+    )
