@@ -6,11 +6,15 @@ from hypothesis import strategies as st
 
 from portico.errors import UsageError
 from portico.settings import (
+    App,
     Files,
     Limits,
     Listen,
     Log,
+    Messages,
     Option,
+    Processes,
+    Trust,
     Unit,
     options_of,
     parse_seconds,
@@ -18,7 +22,8 @@ from portico.settings import (
     parse_value,
 )
 
-ROWS = [row for group in (Limits, Log, Listen, Files) for row in options_of(group)]
+GROUPS = (Limits, Log, Listen, Files, App, Messages, Trust, Processes)
+ROWS = [row for group in GROUPS for row in options_of(group)]
 
 
 def row_of(group: type, name: str) -> Option:
@@ -93,6 +98,14 @@ def test_any_text_is_a_number_or_a_complaint(text: str) -> None:
         (Log, "log-file", " a b ", " a b "),
         (Limits, "max-head", "16M", 16 << 20),
         (Limits, "drain", "0", 0.0),
+        (App, "threads", "0", 0),
+        (App, "interface", "wsgi", "wsgi"),
+        (App, "buffer-body", "1M", 1 << 20),
+        (Messages, "ws-max-message", "125", 125),
+        (Messages, "ws-compress", "no", False),
+        (Processes, "workers", "1", 1),
+        (Processes, "recycle-after", "1d", 86_400.0),
+        (Processes, "recycle-memory", "1G", 1 << 30),
     ],
 )
 def test_values(group: type, name: str, text: str, value: object) -> None:
@@ -113,6 +126,11 @@ def test_values(group: type, name: str, text: str, value: object) -> None:
         (Log, "log-format", "xml", "'xml' is not one of pretty, common, combined, json"),
         (Limits, "max-head", "0", "is below the least allowed, 256"),
         (Limits, "max-head", "9" * 400, "is not of the form|above the most allowed"),
+        (App, "interface", "cgi", "'cgi' is not one of auto, wsgi, asgi"),
+        (App, "max-threads", "0", "'0' is below the least allowed, 1"),
+        (Messages, "ws-max-message", "124", "'124' is below the least allowed, 125"),
+        (Processes, "workers", "0", "'0' is below the least allowed, 1"),
+        (Processes, "recycle-memory", "1K", "'1K' is below the least allowed, 1048576"),
     ],
 )
 def test_values_that_are_none(group: type, name: str, text: str, complaint: str) -> None:
@@ -142,3 +160,8 @@ def test_every_choice_is_a_value_and_so_is_the_default() -> None:
     for row in ROWS:
         assert [parse_value(row, choice) for choice in row.choices] == list(row.choices)
         assert not row.choices or row.default in row.choices
+
+
+def test_no_name_stands_for_two_options() -> None:
+    names = [row.name for row in ROWS]
+    assert sorted(set(names)) == sorted(names)
