@@ -31,6 +31,7 @@ import uvloop
 
 from portico.server.access_log import AccessLog, Record
 from portico.server.clock import Clock
+from portico.server.connection import HttpConnection
 from portico.server.exchange import Exchange, Handler
 from portico.server.http import HttpServer
 from portico.settings import Limits
@@ -124,6 +125,11 @@ class Peer:
                 assert await self.read_all() == b""
             case "<!":
                 assert await self.is_closed()
+
+
+def http_connections(server: HttpServer) -> list[HttpConnection]:
+    """Return the server's own objects for its open HTTP connections."""
+    return [connection for connection in server._connections if isinstance(connection, HttpConnection)]
 
 
 class Stage:

@@ -2,10 +2,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from tests.server.stage import DATE, Gate, Memory, Peer, Stage, get
+from tests.server.stage import DATE, Gate, Memory, Peer, Stage, get, http_connections
 
 from portico.errors import Gone
 from portico.http.message import Body, Response, Span
+from portico.server.deadlines import is_waiting_for_peer
 from portico.server.exchange import Exchange
 from portico.server.http import HttpServer
 
@@ -67,7 +68,7 @@ def mixed_answer(path: str) -> bytes:
 
 def buffered(server: HttpServer) -> int:
     """Sum the bytes that connections hold of what peers sent and have not been answered."""
-    return sum(len(c.codec.buffered) for c in server._connections)
+    return sum(len(c.codec.buffered) for c in http_connections(server))
 
 
 # --- one exchange after another ---------------------------------------------------------------
@@ -243,7 +244,7 @@ async def test_a_client_that_never_stops_is_left_alone_after_a_while(stage: Stag
     await peer.send(get("/", "Content-Length: 10000000000", method="PUT"))
     flood = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(peer.sock, b"x" * 400_000_000))
     assert (await peer.read_head()).startswith(b"HTTP/1.1 413 ")
-    (connection,) = stage.server._connections
+    (connection,) = http_connections(stage.server)
     await stage.until(lambda: not connection.transport.is_reading())
     stage.pass_time(31)
     with pytest.raises(ConnectionError):
@@ -269,13 +270,13 @@ async def test_a_refused_peer_may_finish_but_not_drip(stage: Stage, piece: bytes
     peer = await stage.connect()
     await peer.send(b"nonsense\n")
     await peer.read_all()
-    (connection,) = stage.server._connections
+    (connection,) = http_connections(stage.server)
     closed_after = 0
     while stage.server.connections and closed_after < 40:
         closed_after += 1
-        before = connection._linger_left
+        before = connection.linger_left
         await peer.send(piece)
-        await stage.until(lambda: connection._linger_left < before)  # noqa: B023
+        await stage.until(lambda: connection.linger_left < before)  # noqa: B023
         stage.pass_time(1)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -353,7 +354,7 @@ async def test_an_answer_under_way_survives_a_half_close(stage: Stage) -> None:
     peer = await stage.connect()
     await peer.send(get("/late"))
     peer.half_close()
-    (connection,) = (await until_connected(stage))._connections
+    (connection,) = http_connections(await until_connected(stage))
     await stage.until(lambda: connection.codec.is_last)
     gate.open()
     assert await peer.read_all() == answer(b"/late", "Connection: close")
@@ -500,7 +501,7 @@ async def test_a_body_waits_while_the_application_does_not_read(stage: Stage) ->
     peer = await stage.connect()
     await peer.send(get("/", f"Content-Length: {len(BIG)}", method="PUT"))
     sending = asyncio.ensure_future(peer.send(BIG))
-    (connection,) = (await until_connected(stage))._connections
+    (connection,) = http_connections(await until_connected(stage))
     await stage.until(lambda: connection.exchange and not connection.transport.is_reading())
     inbox = connection.exchange.inbox if connection.exchange else None
     assert inbox is not None
@@ -522,7 +523,7 @@ async def test_requests_behind_a_slow_one_wait_in_the_kernel(stage: Stage) -> No
     peer = await stage.connect()
     count = 2000
     sending = asyncio.ensure_future(peer.send(get("/", "A: " + "a" * 3000) * count))
-    (connection,) = (await until_connected(stage))._connections
+    (connection,) = http_connections(await until_connected(stage))
     await stage.until(lambda: connection.exchange and not connection.transport.is_reading())
     assert buffered(stage.server) < 1 << 20
     gate.open()
@@ -595,7 +596,7 @@ async def test_a_peer_that_never_reads_costs_one_answer_and_is_not_read(stage: S
     await stage.serve(handler)
     peer = await stage.connect(window=4096)
     sending = asyncio.ensure_future(peer.send(get() * 50_000))
-    (connection,) = (await until_connected(stage))._connections
+    (connection,) = http_connections(await until_connected(stage))
     await stage.until(lambda: connection.is_paused)
     assert not connection.transport.is_reading()
     assert connection.transport.get_write_buffer_size() <= len(body) + 64 * 1024
@@ -610,7 +611,7 @@ async def test_reading_goes_on_once_the_peer_has_read(stage: Stage) -> None:
     await stage.serve(handler)
     peer = await stage.connect()
     await peer.send(get())
-    (connection,) = (await until_connected(stage))._connections
+    (connection,) = http_connections(await until_connected(stage))
     await stage.until(lambda: connection.is_paused)
     await peer.send(get() + get())
     expected = answer(BIG) * 3
@@ -695,7 +696,7 @@ async def test_idleness_begins_when_the_answer_has_been_taken(stage: Stage) -> N
     await stage.serve(lambda exchange: exchange.respond(Response(200, (), BIG)), keep_alive_timeout=5)
     peer = await stage.connect()
     await peer.send(get())
-    (connection,) = (await until_connected(stage))._connections
+    (connection,) = http_connections(await until_connected(stage))
     await stage.until(lambda: connection.is_paused)
     stage.pass_time(20)
     await peer.read(len(answer(BIG)))
@@ -725,7 +726,7 @@ async def test_a_body_at_a_fair_pace_is_taken(stage: Stage) -> None:
     await peer.send(get("/", "Content-Length: 320000", method="PUT"))
     for count in range(1, 11):
         await peer.send(b"x" * 32_000)
-        await stage.until(lambda: next(iter(stage.server._connections))._moved >= count * 32_000)  # noqa: B023
+        await stage.until(lambda: next(iter(http_connections(stage.server))).moved >= count * 32_000)  # noqa: B023
         stage.pass_time(20)
     assert (await peer.read_head()).startswith(b"HTTP/1.1 200 ")
 
@@ -763,7 +764,7 @@ async def test_a_slow_application_is_not_the_peers_fault(stage: Stage) -> None:
     size = 4_000_000
     await peer.send(get("/", f"Content-Length: {size}", method="PUT"))
     sending = asyncio.ensure_future(peer.send(b"x" * size))
-    (connection,) = stage.server._connections
+    (connection,) = http_connections(stage.server)
     await stage.until(lambda: connection.exchange and not connection.transport.is_reading())
     stage.pass_time(200)
     gate.open()
@@ -804,8 +805,8 @@ async def test_a_peer_that_does_not_read_is_cut(stage: Stage, kind: str) -> None
     await stage.serve(lambda exchange: exchange.respond(Response(200, (), bodies[kind]())))
     peer = await stage.accepted(window=4096)
     await peer.send(get())
-    (connection,) = stage.server._connections
-    await stage.until(lambda: connection._is_waiting() and connection._moved > 100_000)
+    (connection,) = http_connections(stage.server)
+    await stage.until(lambda: is_waiting_for_peer(connection) and connection.moved > 100_000)
     stage.pass_time(29)
     await asyncio.sleep(0)
     assert stage.server.connections == 1
@@ -839,7 +840,7 @@ async def test_an_early_answer_reaches_a_slow_reader_whole(stage: Stage) -> None
     await stage.serve(lambda exchange: exchange.respond(Response(200, (), BIG)))
     peer = await stage.accepted()
     await peer.send(get("/", "Content-Length: 10", method="PUT"))
-    (connection,) = stage.server._connections
+    (connection,) = http_connections(stage.server)
     await stage.until(lambda: connection.is_paused)
     stage.pass_time(10)  # longer than a peer may linger
     head, _, body = (await peer.read_all()).partition(HEAD_END)

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from tests.server.stage import Gate, Memory, Stage, get
+from tests.server.stage import Gate, Memory, Stage, get, http_connections
 
 from portico.errors import Gone, UsageError
 from portico.http.message import Body, Response, Span
@@ -193,7 +193,7 @@ async def test_a_streamed_answer_to_a_closing_connection_is_gone(stage: Stage) -
 
     async def handler(exchange: Exchange) -> None:
         await gate.passed()
-        next(iter(stage.server._connections)).transport.abort()
+        next(iter(http_connections(stage.server))).transport.abort()
         with pytest.raises(Gone):
             exchange.respond(Response(200, (), (Span(source, 0, 5),)))
         seen.append("gone")

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.server.stage import Gate, Memory, Peer, Stage, get
+from tests.server.stage import Gate, Memory, Peer, Stage, get, http_connections
 
 from portico.errors import Refused
 from portico.http.message import Body, Response, Span
+from portico.server.deadlines import is_waiting_for_peer
 from portico.server.exchange import Exchange
 from portico.server.sending import BLOCK_BYTES, BufferPool, release
 
@@ -98,8 +99,8 @@ async def test_a_slow_reader_gets_everything(stage: Stage, has_descriptor: bool,
     await stage.serve(answering(whole(source)))
     peer = await stage.accepted(window=4096)
     await peer.send(get())
-    (connection,) = stage.server._connections
-    await stage.until(lambda: connection._is_waiting())
+    (connection,) = http_connections(stage.server)
+    await stage.until(lambda: is_waiting_for_peer(connection))
     await peer.read_head()
     data = b""
     while len(data) < len(DATA):
@@ -336,7 +337,7 @@ async def test_an_iterator_is_asked_at_the_pace_of_the_peer(stage: Stage) -> Non
     await stage.serve(answering(body))
     peer = await stage.connect(window=4096)
     await peer.send(get())
-    await stage.until(lambda: stage.server.connections and next(iter(stage.server._connections)).is_paused)
+    await stage.until(lambda: stage.server.connections and next(iter(http_connections(stage.server))).is_paused)
     assert body.asked < 20
     await peer.read_head()
     assert (await peer.read(20_000_000)).startswith(b"f4240\r\nxxx")

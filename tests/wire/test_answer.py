@@ -3,7 +3,7 @@
 import pytest
 
 from portico.errors import UsageError
-from portico.wire.answer import AnswerHead, Persistence, WholeAnswer, status_line
+from portico.wire.answer import CHUNKED, AnswerHead, Persistence, WholeAnswer, status_line
 
 DATE = b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 SILENT, CLOSE, KEEP = Persistence.SILENT, Persistence.CLOSE, Persistence.KEEP
@@ -51,7 +51,7 @@ def test_a_final_answer_has_a_final_status(status: int) -> None:
 )
 def test_a_head(length: int | None, persistence: int, is_chunked: bool, framing: bytes) -> None:
     head = AnswerHead(200, [("Content-Type", "text/plain"), ("x-b", "\xe9")], length)
-    assert head.render(DATE, persistence, is_chunked=is_chunked) == (
+    assert head.render(DATE, persistence, framing=CHUNKED if is_chunked else b"") == (
         b"HTTP/1.1 200 OK\r\n" + DATE + b"Content-Type: text/plain\r\nx-b: \xe9\r\n" + framing + b"\r\n"
     )
 

@@ -53,13 +53,14 @@ class Exchange(Protocol):
 
     status: of the answer, 0 before there is one, negative if the peer went before there was.
     note: a remark for the access log. keeps_running: set to be told of a peer that goes (`gone`) instead of being
-    cancelled when it does. trailers: of the request, lower-case names, complete once the body is.
+    cancelled when it does. is_deferred: set by a plain function that answers after it has returned, on the loop.
     """
 
     request: Request
     status: int
     note: str
     keeps_running: bool
+    is_deferred: bool
 
     @property
     def origin(self) -> Origin:
@@ -72,7 +73,7 @@ class Exchange(Protocol):
         ...
 
     async def gone(self) -> None:
-        """Wait until the peer has gone, or this exchange is over."""
+        """Wait until the peer has gone, or said that it will send nothing more, or this exchange is over."""
         ...
 
     # the request's body

@@ -14,6 +14,7 @@ import errno
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, Literal
@@ -112,6 +113,32 @@ def close(sockets: Iterable[socket.socket]) -> None:
         sock.close()
 
 
+def accept_waiting(sock: socket.socket) -> list[socket.socket]:
+    """Accept every connection that waits in the kernel's queue of a listening socket, without waiting for others."""
+    accepted: list[socket.socket] = []
+    while True:
+        try:
+            peer, _ = sock.accept()
+        except OSError as exc:
+            # EAGAIN: there is none left. What went wrong with one connection says nothing of the next (accept(2)).
+            if exc.errno in _ACCEPT_ERRORS:
+                continue
+            return accepted
+        peer.setblocking(False)
+        accepted.append(peer)
+
+
+def pending_bytes(fd: int) -> int:
+    """Return how many bytes wait in the kernel for the owner of a connected socket; 0 where that cannot be asked."""
+    try:
+        import fcntl
+        import termios
+
+        return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+    except (ImportError, OSError):
+        return 0
+
+
 def address_of(sock: socket.socket) -> Address:
     """Return where an open socket is bound: for port 0 the port it got, for a dual-stack socket `*`."""
     name = sock.getsockname()
@@ -125,6 +152,8 @@ def address_of(sock: socket.socket) -> Address:
             host = f"{host}%{socket.if_indextoname(name[3])}"
     return Address(kind, host=host, port=port)
 
+
+_ACCEPT_ERRORS = frozenset((errno.ECONNABORTED, errno.EINTR, errno.EPROTO))
 
 # TCP and UDP
 

@@ -7,18 +7,21 @@ Invariants
 - At most one exchange is under way; what the client sent behind it waits in the codec.
 - While the transport has more unsent bytes than it likes (`is_paused`), nothing is read and no further exchange
   begins, so a peer that never reads costs one answer and no more.
-- No timer belongs to a connection: the server's wheel asks `check`, which alone knows the deadlines.
+- No timer belongs to a connection: the server's wheel asks `check`, and deadlines.py knows what is due.
 - Whoever may still be sending when we close is read from for a while, or a reset would cost him our answer.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from portico.errors import Gone, UsageError
+from portico.gateway.contract import Origin
 from portico.http.message import StreamedBody
 from portico.http.status import forbids_body
+from portico.net.listening import pending_bytes
+from portico.server.deadlines import LINGER_BYTES, LINGER_S, MAX_WAITING, SILENCE_S, check
 from portico.server.exchange import GONE, Exchange
 from portico.server.refusals import refusal, refusal_answer
 from portico.server.sending import Transfer, leave_out, release, stream
@@ -29,18 +32,13 @@ from portico.wire.http1 import ServerCodec
 if TYPE_CHECKING:
     from portico.server.http import HttpServer
 
-_MAX_WAITING = 64 * 1024  # bytes of a body, or of requests behind the current one, that wait here
 _MAX_BATCH = 32  # answers to pipelined requests written at once
 _BATCHED_BYTES = 16 * 1024  # an answer with a larger body is written at once
-# How long a peer that may still be sending is read from before we close (RFC 9112 9.6): until it has been silent for
-# 2 s, 30 s in all (Apache's practice), and only while it keeps to the least rate. What it sends beyond 64 MiB stays in
-# the kernel.
-_SILENCE_S = 2.0
-_LINGER_S = 30.0
-_LINGER_BYTES = 64 << 20
 UNIX = "unix"  # the address of every peer on a unix socket
 _FAILED = "the application failed"
 _SILENT = "the application gave no answer"
+_UNFINISHED = "the application did not finish its answer"
+_JOINED_BYTES = 64 * 1024  # less is copied into one write, more is handed over piece by piece
 
 
 class HttpConnection(asyncio.Protocol):
@@ -52,49 +50,53 @@ class HttpConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_began_s",
-        "_head_s",
         "_is_ended",
-        "_is_fresh",
         "_is_refused",
         "_is_taking",
-        "_linger_end_s",
-        "_linger_left",
-        "_mark",
-        "_mark_s",
-        "_moved",
+        "_origin",
         "_sent",
-        "_server",
         "_task",
-        "_transfer",
         "_writable",
         "address",
+        "asked_s",
+        "began_s",
         "bucket",
         "codec",
         "exchange",
+        "head_s",
+        "is_fresh",
         "is_paused",
+        "linger_end_s",
+        "linger_left",
+        "mark",
+        "mark_s",
+        "moved",
+        "server",
+        "transfer",
         "transport",
     )
 
     transport: asyncio.Transport
 
     def __init__(self, server: "HttpServer") -> None:
-        self._server = server
-        self._began_s = 0.0  # accepted, or idle since, or heard from last while lingering
-        self._head_s = 0.0  # when the first byte of an unfinished head came; 0 without one
+        self.server = server
+        self.asked_s = 0.0  # when the request under way, or the last piece of its body, came
+        self.began_s = 0.0  # accepted, or idle since, or heard from last while lingering
+        self.head_s = 0.0  # when the first byte of an unfinished head came; 0 without one
         self._is_ended = False  # the peer has closed its side
-        self._is_fresh = True  # nothing has been asked yet
+        self.is_fresh = True  # nothing has been asked yet
         self._is_refused = False  # the last answer went to something that never became a request
         self._is_taking = False  # _take is on the stack
-        self._linger_end_s = 0.0  # when we close, whatever the peer still sends; 0: we are not closing
-        self._linger_left = _LINGER_BYTES
-        self._mark = -1  # bytes moved when the window began in which the rate is measured; -1: there is none
-        self._mark_s = 0.0  # when that was
-        self._moved = 0  # bytes received and written
+        self.linger_end_s = 0.0  # when we close, whatever the peer still sends; 0: we are not closing
+        self.linger_left = LINGER_BYTES
+        self.mark = -1  # bytes moved when the window began in which the rate is measured; -1: there is none
+        self.mark_s = 0.0  # when that was
+        self.moved = 0  # bytes received and written
         self._sent = 0  # bytes of the streamed answer under way
         self._task: asyncio.Task[None] | None = None
-        self._transfer: Transfer | None = None
+        self.transfer: Transfer | None = None
         self._writable: asyncio.Future[None] | None = None
+        self._origin: Origin | None = None
         self.address = ""
         self.bucket = -1
         self.codec = ServerCodec(server.limits, server.memo)
@@ -109,65 +111,71 @@ class HttpConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         # An IPv4 peer of a dual-stack socket is the same peer as on an IPv4 one (RFC 4291 2.5.5.2).
         self.address = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else UNIX
-        status, reason = self._server.admit(self)
-        self._began_s = self._server.clock.now_s
-        self._server.wheel.add(self, self._began_s + self._server.idle_s)
+        status, reason = self.server.admit(self)
+        self.began_s = self.server.clock.now_s
+        self.server.wheel.add(self, self.began_s + self.server.idle_s)
         if status:
             self._refuse(status, reason)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release everything. exc: how the peer went, which changes nothing."""
-        self._server.dismiss(self)
+        self.server.dismiss(self)
         exchange = self.exchange
         if exchange is not None:
-            self.exchange = None
             if exchange.inbox is not None:
                 exchange.inbox.cut("the peer closed the connection")
             exchange.note = exchange.note or "cut"
-            self._server.count(self, exchange, self._sent)
+            self._end(exchange, self._sent)
             exchange.status = exchange.status or GONE
-        if self._transfer is not None:
-            self._transfer.close()
-            self._transfer = None
+        if self.transfer is not None:
+            self.transfer.close()
+            self.transfer = None
+        if exchange is None or not exchange.keeps_running:
+            self.stop_handler()
+        self._wake()
+
+    def stop_handler(self) -> None:
+        """Cancel what runs for the exchange under way."""
         if self._task is not None:
             self._task.cancel()
-        self._wake()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
-        self._moved += len(data)
-        if not self._linger_end_s:
+        self.moved += len(data)
+        if not self.linger_end_s:
             self._take(self.codec.feed(data))
             return
-        self._began_s = self._server.clock.now_s
-        self._linger_left -= len(data)
-        if self._linger_left < 0:
+        self.began_s = self.server.clock.now_s
+        self.linger_left -= len(data)
+        if self.linger_left < 0:
             self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         """Take the end of the peer's side; it may still be reading, so ours stays open until the answer is out."""
         self._is_ended = True
-        if self._linger_end_s:
+        if self.linger_end_s:
             return False
+        if self.exchange is not None:
+            self.exchange.wake()
         self._take(self.codec.feed_eof())
         return not self.transport.is_closing()
 
     def pause_writing(self) -> None:
         """Stop reading: nothing more is answered before this peer takes what it has."""
         self.is_paused = True
-        self._mark = -1
+        self.mark = -1
         self.transport.pause_reading()
-        self._server.wheel.hasten(self, self._server.clock.now_s + self._server.limits.rate_window)
+        self.server.wheel.hasten(self, self.server.clock.now_s + self.server.limits.rate_window)
 
     def resume_writing(self) -> None:
         """Go on with whatever waited for the peer to read."""
         self.is_paused = False
-        self._began_s = self._server.clock.now_s
+        self.began_s = self.server.clock.now_s
         self._wake()
-        if self._linger_end_s:
+        if self.linger_end_s:
             self._linger()
-        elif self._transfer is not None:
-            self._transfer.resume()
+        elif self.transfer is not None:
+            self.transfer.resume()
         else:
             self._go_on()
 
@@ -195,38 +203,68 @@ class HttpConnection(asyncio.Protocol):
         if codec.buffered:
             self._hold()
         else:
-            self._head_s = 0.0
+            self.head_s = 0.0
 
     def _hold(self) -> None:
         """Bound what waits in the codec: requests behind the current one by size, the beginning of a head by time."""
         if self.exchange is not None:
-            if len(self.codec.buffered) > _MAX_WAITING:
+            if len(self.codec.buffered) > MAX_WAITING:
                 self.transport.pause_reading()
-        elif not self._head_s and not self.is_paused:
-            self._head_s = self._server.clock.now_s
-            self._server.wheel.hasten(self, self._head_s + self._server.limits.head_timeout)
+        elif not self.head_s and not self.is_paused:
+            self.head_s = self.server.clock.now_s
+            self.server.wheel.hasten(self, self.head_s + self.server.limits.head_timeout)
 
     def _begin(self, event: HeadReceived) -> None:
-        """Hand a request to the handler."""
-        server = self._server
-        self._is_fresh = False
-        self._head_s = 0.0
-        self._mark = -1
+        """Hand a request to the handler, or let it wait for its turn."""
+        server = self.server
+        self.is_fresh = False
+        self.head_s = 0.0
+        self.mark = -1
+        self.asked_s = server.clock.now_s
         self.exchange = exchange = Exchange(self, event.request, 0.0 if server.log is None else time.perf_counter())
         if exchange.inbox is not None:
-            server.wheel.hasten(self, server.clock.now_s + server.limits.rate_window)
+            server.wheel.hasten(self, self.asked_s + server.limits.rate_window)
+        if server.prepare is not None:
+            server.prepare(exchange)
+        if server.turns.is_full:
+            self._wait_turn(exchange)
+        else:
+            self.handle(exchange)
+
+    def handle(self, exchange: Exchange) -> None:
+        """Call the handler."""
+        server = self.server
         try:
             work = server.handler(exchange)
             if work is not None:
                 self._start(exchange, work)
-            elif not exchange.status:
+            elif not exchange.status and not exchange.is_deferred:
                 self._crash(exchange, _SILENT)
-        except Exception as exc:  # the root of what a handler does
+        except (Exception, SystemExit) as exc:  # the root of what a handler does
             server.report(exc)
             self._crash(exchange, _FAILED)
+        if not exchange.status:
+            server.turns.take(exchange)
+            server.wheel.hasten(self, self.asked_s + server.limits.answer_timeout)
+
+    def _wait_turn(self, exchange: Exchange) -> None:
+        turns = self.server.turns
+        if turns.has_room:
+            turns.wait(exchange)
+        else:
+            exchange.note = "too many requests at once"
+            exchange.respond(refusal(503, exchange.note, exchange.request.values, [("Retry-After", "1")]))
+
+    def take_turn(self, exchange: Exchange) -> None:
+        """Call the handler of an exchange that waited, if it is still wanted."""
+        if self.exchange is exchange and not exchange.status:
+            self.handle(exchange)
+            self._go_on()
 
     def _start(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
-        self._task = self._server.loop.create_task(self._run(exchange, work))
+        task = self.server.tasks.start(self._run(exchange, work))
+        if not task.done():
+            self._task = task
 
     async def _run(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
         """Run what waits: a handler, or an answer that an iterator yields."""
@@ -234,12 +272,17 @@ class HttpConnection(asyncio.Protocol):
             await work
             if not exchange.status:
                 self._crash(exchange, _SILENT)
+            elif exchange.is_pushed:
+                self.cut(exchange, _UNFINISHED)
         except Gone:
             self.cut(exchange, "cut")
-        except Exception as exc:  # the root of a task
+        except asyncio.CancelledError:
+            self._crash(exchange, _FAILED)
+            raise
+        except (Exception, SystemExit) as exc:  # the root of a task
             # Answering what the peer spoilt meanwhile, and was refused for, is nobody's mistake.
             if self.exchange is exchange or not isinstance(exc, UsageError):
-                self._server.report(exc)
+                self.server.report(exc)
             self._crash(exchange, _FAILED)
         if self._task is asyncio.current_task():
             self._task = None
@@ -262,9 +305,10 @@ class HttpConnection(asyncio.Protocol):
             if exchange is None:
                 self.codec.closing = True
         elif exchange is not None and exchange.inbox is not None:
+            self.asked_s = self.server.clock.now_s
             if isinstance(event, BodyReceived):
                 exchange.inbox.put(event.data)
-                if exchange.inbox.waiting_bytes > _MAX_WAITING:
+                if exchange.inbox.waiting_bytes > MAX_WAITING:
                     self.transport.pause_reading()
             else:
                 exchange.inbox.complete()
@@ -288,23 +332,43 @@ class HttpConnection(asyncio.Protocol):
         """Answer something that never became a request, and close."""
         answer = refusal_answer(status, reason)
         self._is_refused = self.codec.is_last = True
-        self.codec.send_answer(answer, self._server.clock.date_line)
-        self._server.count_refusal(self, answer, reason)
+        self.codec.send_answer(answer, self.server.clock.date_line)
+        self.server.count_refusal(self, answer, reason)
         self._flush()
 
     # from answers to bytes
 
     def send_whole(self, exchange: Exchange, whole: WholeAnswer) -> None:
         """Send a complete answer; the exchange is over."""
-        server = self._server
-        self.codec.send_answer(whole, server.clock.date_line)
-        self.exchange = None
-        self._began_s = server.clock.now_s
-        server.count(self, exchange, whole.length)
-        if self._task is not None:
+        self.codec.send_answer(whole, self.server.clock.date_line)
+        self._end(exchange, whole.length)
+        if not self._is_taking:
             self._go_on()
         elif whole.length > _BATCHED_BYTES:
             self._flush()
+
+    def send_reply(self, exchange: Exchange, head: AnswerHead, body: bytes) -> None:
+        """Send a complete answer that is made for this exchange alone; the exchange is over."""
+        codec = self.codec
+        codec.send_reply(head, body, self.server.clock.date_line)
+        if codec.fault:
+            exchange.note = exchange.note or codec.fault
+        self._end(exchange, len(body))
+        if not self._is_taking:
+            self._go_on()
+        elif len(body) > _BATCHED_BYTES:
+            self._flush()
+
+    def _end(self, exchange: Exchange, sent: int) -> None:
+        """Account for an exchange that is over. sent: bytes of its body."""
+        server = self.server
+        self.exchange = None
+        self.began_s = server.clock.now_s
+        server.count(self, exchange, sent)
+        if exchange.has_turn:
+            server.turns.give(exchange)
+        if exchange.waiter is not None:
+            exchange.wake()
 
     def send_streamed(self, exchange: Exchange, head: AnswerHead, body: StreamedBody) -> None:
         """Begin an answer whose body is pieces of known length, or an iterator.
@@ -323,7 +387,7 @@ class HttpConnection(asyncio.Protocol):
         if is_pumped:
             # From here on the transport is paused until the kernel has taken what comes before the next piece.
             self.transport.set_write_buffer_limits(high=0)
-        self.codec.send_head(head, self._server.clock.date_line)
+        self.codec.send_head(head, self.server.clock.date_line)
         self._flush()
         if not isinstance(body, tuple):
             self._start(exchange, (leave_out if is_left_out else stream)(self, exchange, body))
@@ -331,9 +395,32 @@ class HttpConnection(asyncio.Protocol):
             release(body)
             self.finish(exchange)
         else:
-            self._server.wheel.hasten(self, self._server.clock.now_s + self._server.limits.rate_window)
-            self._transfer = Transfer(self, exchange, body, self._server.buffers)
-            self._transfer.resume()
+            self.server.wheel.hasten(self, self.server.clock.now_s + self.server.limits.rate_window)
+            self.transfer = Transfer(self, exchange, body, self.server.buffers)
+            self.transfer.resume()
+
+    def send_begin(self, exchange: Exchange, head: AnswerHead) -> None:
+        """Begin an answer that `push` and `finish` complete. Raises Gone when the connection is closing."""
+        self._check_open()
+        exchange.status = head.status
+        exchange.is_pushed = True
+        self._sent = 0
+        self.codec.send_head(head, self.server.clock.date_line)
+
+    def push(self, data: bytes | memoryview) -> None:
+        """Send a piece of the current answer's body. Raises Gone when the connection is closing."""
+        self._check_open()
+        self.write_body(data)
+
+    def inform(self, status: int, fields: Iterable[tuple[str, str]]) -> None:
+        """Send an interim response."""
+        self.codec.send_informational(status, fields)
+        self._flush()
+
+    async def flushed(self) -> None:
+        """Wait until the transport has room. Raises Gone when it never will."""
+        self._flush()
+        await self.writable()
 
     def write_body(self, data: bytes | memoryview) -> None:
         """Send a piece of the current answer's body."""
@@ -345,7 +432,26 @@ class HttpConnection(asyncio.Protocol):
         """Account for bytes of the current answer's body that the kernel sent by itself."""
         self.codec.skip_body(count)
         self._sent += count
-        self._moved += count
+        self.moved += count
+
+    @property
+    def origin(self) -> Origin:
+        """Where this connection came from."""
+        if self._origin is None:
+            find = self.transport.get_extra_info
+            peer, own = find("peername"), find("sockname")
+            is_inet = isinstance(peer, tuple)
+            self._origin = Origin(
+                (self.address, peer[1]) if is_inet else None,
+                (own[0].removeprefix("::ffff:"), own[1]) if is_inet else (str(own or ""), None),
+                "http" if self.is_plain else "https",
+            )
+        return self._origin
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the peer will send nothing more."""
+        return self._is_ended or self.transport.is_closing()
 
     @property
     def is_plain(self) -> bool:
@@ -360,7 +466,7 @@ class HttpConnection(asyncio.Protocol):
     async def writable(self) -> None:
         """Wait until the transport has handed everything to the kernel. Raises Gone when it never will."""
         if self.is_paused:
-            self._writable = self._server.loop.create_future()
+            self._writable = self.server.loop.create_future()
             await self._writable
         self._check_open()
 
@@ -378,22 +484,20 @@ class HttpConnection(asyncio.Protocol):
                 self.codec.send_continue()
                 self._flush()
         if not self.is_paused and not self.transport.is_reading():
-            self._mark = -1
+            self.mark = -1
             self.transport.resume_reading()
 
-    def finish(self, exchange: Exchange) -> None:
+    def finish(self, exchange: Exchange, trailers: Iterable[tuple[str, str]] = ()) -> None:
         """End a streamed answer; the exchange is over."""
-        is_pumped = self._transfer is not None
-        if is_pumped:
-            self._transfer = None
+        if self.transfer is not None:
+            self.transfer = None
             self.transport.set_write_buffer_limits()
-        self.codec.send_end()
+        self.codec.send_end(trailers)
+        exchange.is_pushed = False
         exchange.note = exchange.note or self.codec.fault
-        self.exchange = None
-        self._began_s = self._server.clock.now_s
-        self._server.count(self, exchange, self._sent)
-        self._sent = 0
-        if is_pumped:
+        sent, self._sent = self._sent, 0
+        self._end(exchange, sent)
+        if not self._is_taking:
             self._go_on()
 
     def cut(self, exchange: Exchange, note: str) -> None:
@@ -419,7 +523,7 @@ class HttpConnection(asyncio.Protocol):
     def _is_full(self) -> bool:
         """Tell whether as much waits for the exchange under way, or behind it, as may."""
         inbox = self.exchange.inbox if self.exchange is not None else None
-        return len(self.codec.buffered) > _MAX_WAITING or (inbox is not None and inbox.waiting_bytes > _MAX_WAITING)
+        return len(self.codec.buffered) > MAX_WAITING or (inbox is not None and inbox.waiting_bytes > MAX_WAITING)
 
     def _wake(self) -> None:
         if self._writable is not None and not self._writable.done():
@@ -428,17 +532,23 @@ class HttpConnection(asyncio.Protocol):
     def _flush(self) -> None:
         """Write what the codec has, then close if it says so."""
         out = self.codec.outgoing()
-        if out:
-            data = out[0] if len(out) == 1 else b"".join(out)
-            self._moved += len(data)
-            self.transport.write(data)
+        if len(out) == 1:
+            self.moved += len(out[0])
+            self.transport.write(out[0])
+        elif out:
+            size = sum(map(len, out))
+            self.moved += size
+            if size <= _JOINED_BYTES:
+                self.transport.write(b"".join(out))
+            else:
+                self.transport.writelines(out)
         if self.codec.closing:
             self._close()
 
     def _close(self) -> None:
         """Close once everything is written; linger where the peer may still be sending."""
         codec = self.codec
-        if self._linger_end_s or self.transport.is_closing():
+        if self.linger_end_s or self.transport.is_closing():
             return
         if self._is_ended or not (self._is_refused or codec.reader is not None or codec.buffered):
             self.transport.close()
@@ -450,85 +560,37 @@ class HttpConnection(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Read and drop what the peer sends, from now on."""
-        self._began_s = self._server.clock.now_s
-        self._linger_end_s = self._began_s + _LINGER_S
+        self.began_s = self.server.clock.now_s
+        self.linger_end_s = self.began_s + LINGER_S
         if not self.is_paused:
             self.transport.resume_reading()
-            self._server.wheel.hasten(self, self._began_s + _SILENCE_S)
-
-    # deadlines
+            self.server.wheel.hasten(self, self.began_s + SILENCE_S)
 
     def drain(self) -> None:
-        """Close now if idle, else after the answer under way."""
+        """Let the next answer be the last; `end_idleness` closes a connection that none is asked of."""
         self.codec.is_last = True
-        if self.exchange is None and not self.codec.closing:
-            self.transport.close()
+
+    def end_idleness(self) -> None:
+        """Close if nothing is under way and nothing waits in the kernel either."""
+        if self.exchange is None and not self.codec.buffered and not self.transport.is_closing():
+            if not pending_bytes(self.fileno()):
+                self.transport.close()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an exchange is under way, or its answer not yet with the kernel."""
+        return self.exchange is not None or self.is_paused
 
     def check(self, now_s: float) -> float | None:
-        """Act on the deadline that applies; return when to ask again."""
-        if self.exchange is not None or self.is_paused or self.transport.is_closing():
-            return self._check_rate(now_s)
-        self._mark = -1
-        if self._linger_end_s:
-            due_s, act = self._linger_deadline(now_s), self.transport.abort
-        else:
-            due_s, act = self._idle_deadline()
-        if now_s < due_s:
-            return due_s
-        act()
-        return now_s + _SILENCE_S
+        """Act on the deadline that applies; return when to ask again. See deadlines.py."""
+        return check(self, now_s)
 
-    def _linger_deadline(self, now_s: float) -> float:
-        """Return until when the peer may go on sending for nothing."""
-        lingered_s = now_s - (self._linger_end_s - _LINGER_S)
-        received = _LINGER_BYTES - self._linger_left
-        if lingered_s >= _SILENCE_S and received < lingered_s * self._server.limits.min_rate:
-            return now_s
-        return min(self._began_s + _SILENCE_S, self._linger_end_s)
+    def refuse(self, status: int, reason: str) -> None:
+        """Answer something that never became a request, and close."""
+        self._refuse(status, reason)
 
-    def _idle_deadline(self) -> tuple[float, Callable[[], None]]:
-        """Return until when the peer has to ask something, and what to do if it does not."""
-        limits = self._server.limits
-        if self._head_s:
-            reason = f"the request head was not complete within {limits.head_timeout:g} s"
-            return self._head_s + limits.head_timeout, lambda: self._refuse(408, reason)
-        return self._began_s + (
-            limits.first_byte_timeout if self._is_fresh else limits.keep_alive_timeout
-        ), self.transport.close
-
-    def _check_rate(self, now_s: float) -> float | None:
-        """Cut a peer that neither reads nor sends at the least rate while we wait for it."""
-        limits = self._server.limits
-        moved = self._moved - self.transport.get_write_buffer_size()
-        if not self._is_waiting():
-            self._mark = -1
-        elif self._mark < 0 or now_s >= self._mark_s + limits.rate_window:
-            if 0 <= self._mark and moved - self._mark < limits.min_rate * limits.rate_window:
-                return self._stop_slow(now_s)
-            self._mark = moved
-            self._mark_s = now_s
-        # Asked at least so often that idleness, once it begins, does not outlast its limit.
-        return now_s + min(limits.rate_window, limits.keep_alive_timeout)
-
-    def _is_waiting(self) -> bool:
-        """Tell whether it is the peer's turn: to read, or to send a body that may come."""
-        if self.is_paused or self.transport.is_closing() or (self._transfer is not None and self._transfer.is_waiting):
-            return True
-        exchange = self.exchange
-        if exchange is None or exchange.inbox is None or self.codec.reader is None:
-            return False
-        is_held_back = exchange.request.expects_continue and exchange.inbox.is_untouched
-        return not is_held_back and exchange.inbox.waiting_bytes <= _MAX_WAITING
-
-    def _stop_slow(self, now_s: float) -> float | None:
-        """Answer 408 where no answer has begun, else cut."""
-        exchange = self.exchange
-        if exchange is not None and not exchange.status:
-            reason = f"the body came slower than {self._server.limits.min_rate} bytes a second"
-            self._take_fault(PeerFaulted(408, reason))
-            self._flush()
-            return now_s + _SILENCE_S
-        if exchange is not None:
-            exchange.note = exchange.note or "too slow"
-        self.transport.abort()
-        return None
+    def fail(self, status: int, reason: str) -> None:
+        """Answer the exchange under way, on which its handler is too late, or its peer too slow; nothing follows it."""
+        self._take_fault(PeerFaulted(status, reason))
+        self.codec.is_last = True
+        self._flush()

@@ -4,15 +4,16 @@
         exchange.respond(Response(200, [("content-type", "text/plain")], b"hello\\n"))
 
 A plain function answers before it returns; no task is made for it. A coroutine function may wait first: for the body
-(`read`), for anything else. Either calls `respond` exactly once; without that the peer gets a 500.
+(`read`), for anything else. Either answers exactly once; without that the peer gets a 500.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from portico.errors import Gone, PorticoError, UsageError
+from portico.gateway.contract import Origin
 from portico.http.message import Request, Response, StreamedBody
 from portico.server.sending import release
 from portico.wire.answer import AnswerHead, WholeAnswer
@@ -70,6 +71,11 @@ class Inbox:
             raise Gone(self._error)
         return None
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether the whole body has come and been taken."""
+        return self._is_complete and not self._pieces
+
     async def wait(self) -> None:
         """Wait until `take` has something to say."""
         self._waiter = asyncio.get_running_loop().create_future()
@@ -86,18 +92,69 @@ class Exchange:
     request: the parsed head. status: of the answer, 0 before there is one, GONE if the peer went before there was.
     coding, note: the answer's content coding, and a remark, both for the access log and "" as a rule.
     inbox: the request's body, None for a request without one.
+    keeps_running: set by a handler that wants to be told of a peer that goes (`gone`) instead of being cancelled.
+    is_deferred: set by a plain function that answers after it has returned.
+    is_pushed: an answer has begun and not ended. has_turn: counted among the requests under way. waiter: of `gone`.
     """
 
-    __slots__ = ("_connection", "coding", "inbox", "note", "request", "started_s", "status")
+    __slots__ = (
+        "_connection",
+        "_origin",
+        "coding",
+        "has_turn",
+        "inbox",
+        "is_deferred",
+        "is_pushed",
+        "keeps_running",
+        "note",
+        "request",
+        "started_s",
+        "status",
+        "waiter",
+    )
 
     def __init__(self, connection: "HttpConnection", request: Request, started_s: float) -> None:
         self._connection = connection
+        self._origin: Origin | None = None
         self.request = request
         self.started_s = started_s
         self.status = 0
         self.coding = ""
         self.note = ""
+        self.keeps_running = self.is_deferred = self.is_pushed = self.has_turn = False
+        self.waiter: asyncio.Future[None] | None = None
         self.inbox = Inbox() if request.body_length != 0 else None
+
+    @property
+    def origin(self) -> Origin:
+        """Where the request came from; a trusted proxy's word for it, once that is set."""
+        return self._origin or self._connection.origin
+
+    @origin.setter
+    def origin(self, origin: Origin) -> None:
+        self._origin = origin
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the peer has gone, so that nothing can be sent any more."""
+        return self.status == GONE or (self._connection.exchange is self and self._connection.transport.is_closing())
+
+    async def gone(self) -> None:
+        """Wait until the peer has gone, or said that it will send nothing more, or this exchange is over."""
+        connection = self._connection
+        if connection.exchange is self and not connection.is_ended:
+            if self.waiter is None:
+                self.waiter = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self.waiter)
+
+    def wake(self) -> None:
+        """Let go on who waits in `gone`."""
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    def take_turn(self) -> None:
+        """Go on after waiting for others to end."""
+        self._connection.take_turn(self)
 
     @property
     def address(self) -> str:
@@ -110,6 +167,50 @@ class Exchange:
             raise self._over()
         self.status = whole.status
         self._connection.send_whole(self, whole)
+
+    def reply(self, head: AnswerHead, body: bytes) -> None:
+        """Answer with a head and a body made for this exchange alone. Raises like `respond`."""
+        if self.status:
+            raise self._over()
+        self.status = head.status
+        self._connection.send_reply(self, head, body)
+
+    def begin(self, head: AnswerHead) -> None:
+        """Begin an answer that `write` and `end` complete. Raises like `respond`."""
+        if self.status:
+            raise self._over()
+        self._connection.send_begin(self, head)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Send a piece of the body; beyond the announced length it is cut and noted. Raises Gone."""
+        self._check_pushed()
+        self._connection.push(data)
+
+    async def flushed(self) -> None:
+        """Wait until the peer has room for more. Raises Gone when it has gone."""
+        self._check_pushed()
+        await self._connection.flushed()
+
+    def end(self, trailers: Iterable[tuple[str, str]] = ()) -> None:
+        """Complete the answer; one that is shorter than its head says closes the connection."""
+        self._check_pushed()
+        self._connection.finish(self, trailers)
+
+    def _check_pushed(self) -> None:
+        if self._connection.exchange is not self:
+            raise Gone("the peer closed the connection") if self.is_pushed else UsageError("no answer is under way")
+        if not self.is_pushed:
+            raise UsageError("no answer has begun")
+
+    def inform(self, status: int, fields: Iterable[tuple[str, str]]) -> None:
+        """Send an interim response, such as 103, before the answer. Raises UsageError for what may not be sent."""
+        if self.status:
+            raise self._over()
+        self._connection.inform(status, fields)
+
+    def abort(self, note: str) -> None:
+        """Close the connection now; what was sent of an answer cannot look complete. note: for the log."""
+        self._connection.cut(self, note)
 
     def respond(self, response: Response) -> None:
         """Answer with a Response; its body may go on being sent after this returns.
@@ -146,6 +247,18 @@ class Exchange:
         if self.status == GONE:
             return Gone("the peer closed the connection")
         return UsageError("this exchange is answered already")
+
+    def take(self) -> bytes | None:
+        """Return the next piece of the request's body, b"" at its end, None if it has not come yet.
+
+        Raises Gone when the body will not be complete.
+        """
+        return b"" if self.inbox is None else self.inbox.take()
+
+    @property
+    def is_body_complete(self) -> bool:
+        """Whether everything of the request's body has been taken."""
+        return self.inbox is None or self.inbox.is_drained
 
     async def read(self) -> bytes:
         """Return the next piece of the request's body, b"" at its end.

@@ -6,23 +6,30 @@ In: listening sockets and a handler; out: answers, an access log, totals. One in
 """
 
 import asyncio
+import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from portico.net.listening import accept_waiting
+from portico.net.listening import close as close_sockets
 from portico.server.access_log import AccessLog, Record
 from portico.server.clock import Clock, Wheel
 from portico.server.connection import HttpConnection
 from portico.server.exchange import Exchange, Handler
 from portico.server.sending import BufferPool
-from portico.settings import Limits
+from portico.server.tasks import Tasks
+from portico.server.turns import Turns
+from portico.settings import Limits, Messages
 from portico.wire.answer import WholeAnswer
 from portico.wire.head import HeadMemo
 
 _BACKLOG = 2048
 _FLUSH_S = 0.05
 _FAREWELL_S = 1.0  # aborted connections say so in the next turn of the loop
+_GRACE_S = 0.3  # how long an idle connection may still ask something while we stop
 _MAX_ADDRESSES = 100_000
 
 
@@ -40,19 +47,55 @@ class Totals:
     cut: int = 0
 
 
+class Connection(Protocol):
+    """What the server knows of a connection, whatever it speaks.
+
+    address: the peer's IP address. bucket: the wheel's. is_busy: closing it now would cut something off.
+    """
+
+    address: str
+    bucket: int
+    transport: asyncio.Transport
+
+    @property
+    def is_busy(self) -> bool: ...
+
+    def check(self, now_s: float) -> float | None: ...
+
+    def drain(self) -> None:
+        """Come to an end: after the answer under way, or by a closing handshake."""
+        ...
+
+    def end_idleness(self) -> None:
+        """Close now unless something is under way."""
+        ...
+
+
 class HttpServer:
     """Serve one handler on any number of listening sockets.
 
-    limits: the settings group. log: None for no access log. clock: replaced by tests.
-    idle_s: the shortest time that a connection may have nothing to say.
+    limits, messages: the settings groups. log: None for no access log. clock: replaced by tests.
+    prepare: called with each exchange before its handler, None as a rule.
+    idle_s: the shortest time that a connection may have nothing to say. turns: requests under way and waiting.
+    tasks: what handlers do that did not end at once. It exists once the server is open.
     """
 
     def __init__(
-        self, handler: Handler, limits: Limits, log: AccessLog | None = None, *, clock: Clock | None = None
+        self,
+        handler: Handler,
+        limits: Limits,
+        log: AccessLog | None = None,
+        *,
+        messages: Messages | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.handler = handler
         self.limits = limits
+        self.messages = messages or Messages()
         self.log = log
+        self.prepare: Callable[[Exchange], None] | None = None
+        self.turns = Turns(limits)
+        self.tasks: Tasks
         self.clock = clock or Clock()
         self.memo = HeadMemo()
         self.buffers = BufferPool()
@@ -61,10 +104,10 @@ class HttpServer:
         self.idle_s = min(limits.first_byte_timeout, limits.keep_alive_timeout)
         shortest_s = min(limits.head_timeout, self.idle_s, limits.rate_window)
         self.wheel = Wheel(min(1.0, shortest_s / 4))
-        self._connections: set[HttpConnection] = set()
+        self._connections: set[Connection] = set()
         self._per_address: dict[str, int] = {}
         self._seen: set[str] = set()
-        self._listeners: dict[int, asyncio.AbstractServer] = {}
+        self._listeners: dict[socket.socket, asyncio.AbstractServer] = {}
         self._ticking: asyncio.TimerHandle | None = None
         self._flushing: asyncio.TimerHandle | None = None
         self._empty: asyncio.Future[None] | None = None
@@ -74,43 +117,73 @@ class HttpServer:
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:
         """Accept connections on these listening sockets; may be called again for more."""
-        self.loop = asyncio.get_running_loop()
+        if self._listeners == {}:
+            self.loop = asyncio.get_running_loop()
+            self.tasks = Tasks(self.loop)
         for sock in sockets:
             kind = self.loop.create_unix_server if sock.family == socket.AF_UNIX else self.loop.create_server
-            server = await kind(lambda: HttpConnection(self), sock=sock, backlog=_BACKLOG)
-            self._listeners[id(sock)] = server
+            # The loop gets a descriptor of its own, so that we can still accept what waits when it has closed that.
+            own = socket.socket(fileno=os.dup(sock.fileno()))
+            self._listeners[sock] = await kind(lambda: HttpConnection(self), sock=own, backlog=_BACKLOG)
 
     def close(self, sockets: Sequence[socket.socket]) -> None:
-        """Stop accepting on these; connections they made go on."""
+        """Close these; connections they made go on."""
         for sock in sockets:
-            server = self._listeners.pop(id(sock), None)
+            server = self._listeners.pop(sock, None)
             if server is not None:
                 server.close()
+                close_sockets([sock])
 
-    async def drain(self, timeout_s: float) -> int:
-        """Stop accepting, let exchanges under way finish, close the rest.
+    async def drain(self, timeout_s: float, grace_s: float = _GRACE_S) -> int:
+        """Stop accepting, answer what has been asked, close the rest.
 
-        timeout_s: after that long whatever is left is cut. Returns how many exchanges were cut.
+        Whoever waits in the kernel's queue is still served, and the listening sockets are closed then. timeout_s: after
+        that long whatever is left is cut. grace_s: how long idle connections may still ask something, within that time.
+        Returns how many exchanges were cut.
         """
         cut_before = self.totals.cut
-        self._is_draining = True
-        for server in self._listeners.values():
-            server.close()
-        self._listeners.clear()
         for connection in list(self._connections):
             connection.drain()
-        await self._wait_empty(timeout_s)
+        await self._close_listeners()
+        self._is_draining = True
+        for connection in list(self._connections):
+            connection.drain()
+        end_s = self.loop.time() + timeout_s
+        await self._wait_empty(min(grace_s, timeout_s))
+        for connection in list(self._connections):
+            connection.end_idleness()
+        await self._wait_empty(end_s - self.loop.time())
         self.abort()
         await self._wait_empty(_FAREWELL_S)
+        await self._end_tasks(end_s - self.loop.time())
         if self._flushing is not None:
             self._flushing.cancel()
             self._flush_log()
         return self.totals.cut - cut_before
 
+    async def _close_listeners(self) -> None:
+        """Stop accepting when the kernel's queues are empty."""
+        accepted = []
+        for sock, server in self._listeners.items():
+            server.close()
+            accepted += accept_waiting(sock)
+            close_sockets([sock])
+        self._listeners.clear()
+        for peer in accepted:
+            await self.loop.connect_accepted_socket(lambda: HttpConnection(self), peer)
+
     async def _wait_empty(self, timeout_s: float) -> None:
         if self._connections:
             self._empty = self.loop.create_future()
             await asyncio.wait([self._empty], timeout=timeout_s)
+
+    async def _end_tasks(self, timeout_s: float) -> None:
+        """Let end what handlers do after their answers; cancel it at the end of the time."""
+        for wait_s in (max(timeout_s, 0), _FAREWELL_S):
+            if self.tasks.running:
+                await asyncio.wait(set(self.tasks.running), timeout=wait_s)
+            for task in self.tasks.running:
+                task.cancel()
 
     def abort(self) -> None:
         """Close every connection now, whatever it is doing; what was under way counts as cut."""
@@ -121,7 +194,7 @@ class HttpServer:
     @property
     def active(self) -> int:
         """Count the exchanges under way; one is until its answer is with the kernel."""
-        return sum(connection.exchange is not None or connection.is_paused for connection in self._connections)
+        return sum(connection.is_busy for connection in self._connections)
 
     @property
     def connections(self) -> int:
@@ -130,7 +203,7 @@ class HttpServer:
 
     # called by connections
 
-    def admit(self, connection: HttpConnection) -> tuple[int, str]:
+    def admit(self, connection: "Connection") -> tuple[int, str]:
         """Count a connection in. Returns a status and a reason to refuse it with, or 0."""
         address = connection.address
         before = self._per_address.get(address, 0)
@@ -149,7 +222,7 @@ class HttpServer:
             return 429, f"over {self.limits.max_connections_per_address} connections at once from one address"
         return 0, ""
 
-    def dismiss(self, connection: HttpConnection) -> None:
+    def dismiss(self, connection: "Connection") -> None:
         """Count a connection out."""
         self.wheel.discard(connection)
         self._connections.discard(connection)
@@ -160,6 +233,12 @@ class HttpServer:
             del self._per_address[connection.address]
         if not self._connections and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
+
+    def replace(self, connection: HttpConnection, other: "Connection") -> None:
+        """Count on with another protocol on the same transport, after an upgrade."""
+        self.wheel.discard(connection)
+        self._connections.discard(connection)
+        self._connections.add(other)
 
     def count(self, connection: HttpConnection, exchange: Exchange, sent_bytes: int) -> None:
         """Count an exchange that has ended, and log it. sent_bytes: of its body, whatever the method is."""
@@ -199,7 +278,7 @@ class HttpServer:
                 )
             )
 
-    def report(self, exc: Exception) -> None:
+    def report(self, exc: BaseException) -> None:
         """Write an application's failure to the error log, with its traceback."""
         import logging
 

@@ -14,7 +14,7 @@ from portico.errors import PeerError, UsageError, excerpt
 from portico.http.message import Request
 from portico.http.status import forbids_body
 from portico.settings import Limits
-from portico.wire.answer import AnswerHead, Persistence, WholeAnswer, status_line
+from portico.wire.answer import CHUNKED, AnswerHead, Persistence, WholeAnswer, status_line
 from portico.wire.body import BodyReader, BodyWriter, ChunkedReader, CloseReader, LengthReader
 from portico.wire.events import ENDED, Event, HeadReceived, InputEnded, PeerFaulted, StatusHead, StatusReceived
 from portico.wire.fields import field_lines, merge_values, parse_field_line
@@ -214,20 +214,57 @@ class ServerCodec:
         self.request = None
         self.closing = self._is_deaf = self.is_last
 
+    def send_reply(self, head: AnswerHead, body: bytes, date_line: bytes) -> None:
+        """Answer the current request completely, once. The body is left out where there must be none.
+
+        A body that is longer than the head says is cut; behind one that is shorter the connection closes. `fault`
+        says so.
+        """
+        request = self.request
+        framing = b""
+        self.fault = ""
+        if head.is_last:
+            self.is_last = True
+        if request is not None and request.method == "HEAD":
+            if head.length is None and body and head.has_body:
+                framing = b"Content-Length: %d\r\n" % len(body)
+            body = b""
+        elif not head.has_body:
+            body = b""
+        elif head.length is None:
+            framing = b"Content-Length: %d\r\n" % len(body)
+        elif head.length != len(body):
+            writer = BodyWriter(head.length, is_chunked=False)
+            body = b"".join(writer.write(body)) + writer.end(())
+            self.fault = writer.fault
+            self.is_last = True
+        self._out.append(head.render(date_line, self._persistence(), framing=framing) + body)
+        self.request = None
+        self.closing = self._is_deaf = self.is_last
+
     def send_head(self, head: AnswerHead, date_line: bytes) -> None:
         """Begin an answer that `send_body` and `send_end` complete.
 
         A body of unknown length goes in chunks, or, to HTTP/1.0, until the connection closes.
         """
         request = self.request
-        has_body = not forbids_body(head.status) and (request is None or request.method != "HEAD")
+        has_body = head.has_body and (request is None or request.method != "HEAD")
         is_chunked = head.length is None and request is not None and request.version == 11
-        if head.length is None and has_body and not is_chunked:
+        if head.is_last or (head.length is None and has_body and not is_chunked):
             self.is_last = True
-        is_coded = is_chunked and not forbids_body(head.status)
-        self._out.append(head.render(date_line, self._persistence(), is_chunked=is_coded))
+        framing = CHUNKED if is_chunked and head.has_body else b""
+        self._out.append(head.render(date_line, self._persistence(), framing=framing))
         self._writer = BodyWriter(head.length, is_chunked=is_chunked) if has_body else None
         self.fault = ""
+
+    def send_switch(self, fields: Iterable[tuple[str, str]]) -> bytes:
+        """Answer 101 and hand the connection over to another protocol. Returns what came behind the request."""
+        lines = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in fields)
+        self._out.append(status_line(101) + lines + b"\r\n")
+        self.request = None
+        self._is_deaf = True
+        rest, self.buffered = self.buffered, b""
+        return rest
 
     def send_body(self, data: bytes | memoryview) -> None:
         """Send a piece of the body; nothing where the answer may not have one (HEAD, 204, 304)."""
