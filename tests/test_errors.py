@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portico import errors
-from portico.errors import PeerError, PorticoError, excerpt
+from portico.errors import Gone, PeerError, PorticoError, WebSocketClosed, excerpt
 
 NAMES = ("PeerError", "Gone", "Refused", "UsageError", "ConfigError")
 
@@ -43,3 +43,13 @@ def test_an_excerpt_is_one_short_printable_line(data: bytes | str, limit: int) -
     shown = excerpt(data, limit)
     assert shown.isprintable()
     assert len(shown) <= 10 * limit + len("b''...")
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [("", "the WebSocket is closed: 1001"), ("bye\n", r"the WebSocket is closed: 1001 'bye\n'")],
+)
+def test_a_closed_websocket_is_gone_and_says_how(reason: str, text: str) -> None:
+    error = WebSocketClosed(1001, reason)
+    assert isinstance(error, Gone)
+    assert (error.code, error.reason, str(error)) == (1001, reason, text)

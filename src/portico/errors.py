@@ -3,6 +3,7 @@
     PorticoError
      +- PeerError     the other side broke the protocol; carries the status it deserves
      +- Gone          the other side went away; nobody is left to answer
+     |   +- WebSocketClosed  ... and said so, or not, by a close code
      +- Refused       a rule of ours said no (a path outside the root, a limit, a closed port)
      +- UsageError    the program called us wrongly
      +- ConfigError   the operator's settings cannot work (an address in use, a missing folder)
@@ -29,6 +30,19 @@ class PeerError(PorticoError):
 
 class Gone(PorticoError):
     """The peer closed or reset the connection before the work was done."""
+
+
+class WebSocketClosed(Gone):
+    """A WebSocket has ended.
+
+    code: of the close frame, 1005 where it had none, 1006 where the connection ended without one (RFC 6455 7.4.1).
+    reason: the text beside it, "" as a rule.
+    """
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(f"the WebSocket is closed: {code}" + (f" {excerpt(reason)}" if reason else ""))
+        self.code = code
+        self.reason = reason
 
 
 class Refused(PorticoError):
