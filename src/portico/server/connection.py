@@ -263,7 +263,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _start(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
         task = self.server.tasks.start(self._run(exchange, work))
-        if not task.done():
+        if task is not None:
             self._task = task
 
     async def _run(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:

@@ -184,6 +184,7 @@ class HttpServer:
                 await asyncio.wait(set(self.tasks.running), timeout=wait_s)
             for task in self.tasks.running:
                 task.cancel()
+        self.tasks.close()
 
     def abort(self) -> None:
         """Close every connection now, whatever it is doing; what was under way counts as cut."""
