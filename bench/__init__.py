@@ -1,16 +1,21 @@
 """Portico beside other servers on one machine: `python -m bench`, or `./dev bench`.
 
     __main__     options, the order of the parts
-    site         the files that are served
-    servers      a table of servers: how each is started
-    process      start and stop one, pinned to a core; CPU time and memory of its process tree
+    suites       which cases belong together: files, applications, WebSockets, frameworks
     cases        a table of loads
-    load         put one load on one server: wrk, or a client for large files
+    servers      a table of servers of files: how each is started
+    app_servers  the same for servers of applications; the applications are in apps/
+    site         the files that are served
+    process      start and stop one, pinned to a core; CPU time and memory of its process tree
     rounds       every case on every server, in interleaved rounds
+    load         put one load on one server: wrk, or a client of our own:
+                 download, upload, websocket; talk is what the last two share
+    sample       what one load gave
     idle         memory of 10 000 idle connections
     startup      from the command line to the first answer; the price of `import portico`
+    bars         what was promised
     report       BENCH.md: what was measured beside what was promised
-    chart        chart.svg
+    chart        a picture of each suite
 
 The server has one core for itself, the load generator another. CPU time per request over the server's process tree is
 the figure to trust: requests per second depend on what else the machine does. Linux only, because of /proc.

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print the tables, and after a full run write BENCH.md and chart.svg."""
+"""`python -m bench`: measure, print the tables, and after a whole suite write its section of BENCH.md."""
 
 import argparse
 import signal
@@ -8,58 +8,84 @@ import time
 from pathlib import Path
 
 from bench import chart, report
-from bench.cases import CASES
+from bench.bars import Results
 from bench.idle import raise_file_limit, run_idle
 from bench.process import CORES
 from bench.rounds import Plan, run_case, say
 from bench.servers import SERVERS, UVICORN_HELLO, Server
 from bench.site import make_site
 from bench.startup import run_imports, run_startup
+from bench.suites import SUITES, Suite
 
 HERE = Path(__file__).parent
-EXTRA_PARTS = ("idle", "startup")
 STARTED = ("portico", "uvicorn", "http.server")
 IMPORTS = ("pass", "import portico")
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Portico beside other servers.")
-    cases = [*(case.name for case in CASES), *EXTRA_PARTS]
-    names = [server.name for server in SERVERS]
-    parser.add_argument("--case", action="append", choices=cases, help="only this part; repeatable")
+    parts = [part for suite in SUITES for part in parts_of(suite)]
+    names = sorted({server.name for suite in SUITES for case in suite.cases for server in case.servers})
+    suites = [suite.name for suite in SUITES]
+    parser.add_argument("--suite", action="append", choices=suites, help="only this suite; repeatable")
+    parser.add_argument("--case", action="append", choices=parts, help="only this part; repeatable")
     parser.add_argument("--server", action="append", choices=names, help="only this server; repeatable")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each server in each case (%(default)s)")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn (%(default)s)")
     parser.add_argument(
         "--quick", action="store_true", help="one turn of a second: shows that all works, proves nothing"
     )
-    parser.add_argument("--output", type=Path, help="folder for BENCH.md and chart.svg; a full run writes to bench/")
+    parser.add_argument("--output", type=Path, help="folder for BENCH.md and pictures; whole suites write to bench/")
     return parser.parse_args(arguments)
 
 
-def measure_all(given: argparse.Namespace, servers: list[Server], folder: Path) -> report.Results:
-    """Run the chosen parts on the chosen servers, in the order of the tables."""
+def parts_of(suite: Suite) -> list[str]:
+    return [*(case.name for case in suite.cases), *suite.extra]
+
+
+def measure_suite(suite: Suite, given: argparse.Namespace, folder: Path) -> Results:
+    """Run the chosen parts of a suite on the chosen servers, in the order of the tables."""
     site, work = folder / "site", folder / "work"
-    site.mkdir()
-    work.mkdir()
-    make_site(site)
-    chosen = given.case or [*(case.name for case in CASES), *EXTRA_PARTS]
-    plan = Plan(1, 1.0) if given.quick else Plan(given.rounds, given.seconds)
-    results = report.Results(plan)
-    for case in CASES:
-        if case.name in chosen:
+    results = Results(Plan(1, 1.0) if given.quick else Plan(given.rounds, given.seconds))
+    begin = time.monotonic()
+    for case in suite.cases:
+        if not given.case or case.name in given.case:
             say(case.title)
-            results.outcomes[case.name] = run_case(case, servers, plan, site, work)
-    if "idle" in chosen:
+            servers = chosen(case.servers, given, results)
+            results.outcomes[case.name] = run_case(case, servers, results.plan, site, work)
+    extra = [part for part in suite.extra if not given.case or part in given.case]
+    if "idle" in extra:
         say("Idle connections")
-        results.idle, results.idle_absent = run_idle(servers, site, work)
-    if "startup" in chosen:
+        results.idle, results.idle_absent = run_idle(chosen(SERVERS, given, results), site, work)
+    if "startup" in extra:
         say("Start-up")
-        starters = [server for server in servers if server.name in STARTED]
-        starters += [UVICORN_HELLO] if any(server.name == "uvicorn" for server in servers) else []
+        starters = [server for server in chosen(SERVERS, given, results) if server.name in STARTED]
+        starters += [UVICORN_HELLO] if any(server.name == "uvicorn" for server in starters) else []
         results.starts = run_startup(starters, 5 if given.quick else 15, site, work)
         results.imports = run_imports(IMPORTS, 5 if given.quick else 25)
+    results.minutes = (time.monotonic() - begin) / 60
     return results
+
+
+def chosen(servers: tuple[Server, ...], given: argparse.Namespace, results: Results) -> list[Server]:
+    """Return those that are wanted and installed; note in the results which those are, and which are not installed."""
+    wanted = [server for server in servers if not given.server or server.name in given.server]
+    found = [server for server in wanted if server.path()]
+    results.servers += [server for server in found if server not in results.servers]
+    absent = {server.name for server in wanted} - {server.name for server in found}
+    results.missing += sorted(absent - set(results.missing))
+    return found
+
+
+def write(folder: Path, sections: dict[str, str], pictures: dict[str, str]) -> None:
+    """Put sections into the folder's BENCH.md, in the place of those of earlier runs, and pictures beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "BENCH.md"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    path.write_text(report.with_sections(before, sections), encoding="utf-8")
+    for name, picture in pictures.items():
+        (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
+    say(f"written: {path}")
 
 
 def main(arguments: list[str]) -> int:
@@ -68,26 +94,24 @@ def main(arguments: list[str]) -> int:
     if len(CORES) < 2:
         say("bench: needs two cores, one for the server and one for the load")
         return 2
-    wanted = [server for server in SERVERS if not given.server or server.name in given.server]
-    servers = [server for server in wanted if server.path()]
     raise_file_limit()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server is left behind
-    begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="portico-bench-") as folder:
-        results = measure_all(given, servers, Path(folder))
-    results.missing = [server.name for server in wanted if not server.path()]
-    results.servers = servers
-    results.minutes = (time.monotonic() - begin) / 60
-    results.command = " ".join(["python -m bench", *arguments])
-    text = report.markdown(results)
-    print(text)
+    suites = [suite for suite in SUITES if not given.suite or suite.name in given.suite]
+    suites = [suite for suite in suites if not given.case or set(parts_of(suite)) & set(given.case)]
     whole = not (given.case or given.server or given.quick)
     output = given.output or (HERE if whole else None)
-    if output:
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "BENCH.md").write_text(text, encoding="utf-8")
-        (output / "chart.svg").write_text(chart.draw(results), encoding="utf-8")
-        say(f"written: {output / 'BENCH.md'}")
+    with tempfile.TemporaryDirectory(prefix="portico-bench-") as name:
+        folder = Path(name)
+        (folder / "work").mkdir()
+        (folder / "site").mkdir()
+        make_site(folder / "site")
+        for suite in suites:
+            results = measure_suite(suite, given, folder)
+            results.command = " ".join(["python -m bench", *arguments])
+            section = report.suite_section(suite, results)
+            print(section)
+            if output:
+                write(output, {suite.name: section}, {suite.name: chart.draw(results, suite.pictured)})
     return 0
 
 

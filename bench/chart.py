@@ -1,12 +1,11 @@
-"""chart.svg: CPU time per request as bars, a group for each case, readable in light and dark."""
+"""A picture of a suite: CPU time as bars, a group for each case, readable in light and dark."""
 
 from collections.abc import Iterable
 from html import escape
 from statistics import median
 
-from bench.report import CORE, Results
+from bench.bars import CORE, Results
 
-CASES = ("1k", "1k-browser", "304")
 WIDTH, LABEL, BAR, GAP, TITLE = 720, 110, 18, 6, 34
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #333 } .title { font-weight: 600 } .value { fill: #666 }
@@ -28,16 +27,16 @@ def bars(values: dict[str, float], top: int, most: float) -> Iterable[str]:
         yield f'<text class="value" x="{LABEL + width + 6:.1f}" y="{y + 13}">{value:.1f} us</text>'
 
 
-def draw(results: Results) -> str:
-    """Return the picture; a case that was not measured is left out."""
+def draw(results: Results, cases: Iterable[str]) -> str:
+    """Return the picture of these cases; one that was not measured is left out."""
     parts: list[str] = []
     y = 10
-    for name in CASES:
+    for name in cases:
         outcome = results.outcomes.get(name)
         if outcome is None or not outcome.samples:
             continue
         values = {server: median(s.cpu_us for s in samples) for server, samples in outcome.samples.items()}
-        title = f"CPU time per request: {outcome.case.title}"
+        title = f"CPU time per {outcome.case.unit}: {outcome.case.title}"
         parts.append(f'<text class="title" x="{LABEL}" y="{y + 14}">{escape(title)}</text>')
         parts += bars(values, y + TITLE - 8, max(values.values()))
         y += TITLE + len(values) * (BAR + GAP) + 12

@@ -11,9 +11,9 @@ from pathlib import Path
 from bench.process import Running, StartFailed, serving
 from bench.rounds import place_for, say
 from bench.servers import Server
+from bench.talk import dial
 
 CONNECTIONS = 10_000
-PER_ADDRESS = 500  # servers limit how many connections one address may hold
 BATCH = 200
 
 
@@ -30,14 +30,6 @@ def raise_file_limit() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
-
-
-def connect(port: int, number: int) -> socket.socket:
-    connection = socket.socket()
-    connection.settimeout(20)
-    connection.bind((f"127.0.1.{1 + number // PER_ADDRESS}", 0))
-    connection.connect(("127.0.0.1", port))
-    return connection
 
 
 def ask(connections: list[socket.socket], request: bytes, least: int) -> None:
@@ -67,14 +59,14 @@ def measure_idle(running: Running, count: int) -> Idle:
     path = f"{running.server.prefix}/1k.bin"
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n\r\n".encode()
     with ExitStack() as stack:
-        first = [stack.enter_context(connect(running.port, count)) for _ in range(20)]
+        first = [stack.enter_context(dial(running.port, count)) for _ in range(20)]
         ask(first, request, 1024)
         ask(first, request, 1024)  # a server that keeps no connection ends here
         before = running.memory().resident
         held: list[socket.socket] = []
         while len(held) < count - len(first):
             size = min(BATCH, count - len(first) - len(held))
-            batch = [stack.enter_context(connect(running.port, len(held) + i)) for i in range(size)]
+            batch = [stack.enter_context(dial(running.port, len(held) + i)) for i in range(size)]
             ask(batch, request, 1024)
             held += batch
         ask(held[:: max(1, len(held) // 100)], request, 1024)  # they are kept, not only accepted
@@ -88,7 +80,7 @@ def run_idle(servers: Iterable[Server], site: Path, work: Path) -> tuple[dict[st
     absent: dict[str, str] = {}
     for server in servers:
         try:
-            with serving(server, place_for(server, site, work, False), "/1k.bin") as running:
+            with serving(server, place_for(server, site, work), "/1k.bin") as running:
                 found[server.name] = measure_idle(running, count)
             say(f"  idle        {server.name:<12} {found[server.name].bytes_each / 1024:.2f} KiB a connection")
         except (StartFailed, OSError) as exc:

@@ -100,7 +100,7 @@ def spawn(server: Server, place: Place) -> Running:
     output = place.log if place.log and server.logs_to_output else Path(os.devnull)
     with open(output, "wb") as file, on_cores(SERVER_CORES):
         process = subprocess.Popen(
-            command, cwd=place.work, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+            command, cwd=place.folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
         )
     return Running(server, process, place.port)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.cases import Case
-from bench.load import NotServed, Sample, entity_tag, measure
+from bench.load import measure, probe
 from bench.process import Running, StartFailed, free_port, serving
+from bench.sample import NotServed, Sample
 from bench.servers import Place, Server
 
 WARM_UP_S = 0.3
@@ -36,10 +37,10 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def place_for(server: Server, site: Path, work: Path, logged: bool) -> Place:
+def place_for(server: Server, site: Path, work: Path, *, logged: bool = False, app: str = "") -> Place:
     folder = work / f"{server.name}-{'log' if logged else 'quiet'}"
     folder.mkdir(parents=True, exist_ok=True)
-    return Place(site, folder, free_port(), folder / "access.log" if logged else None)
+    return Place(site, folder, free_port(), folder / "access.log" if logged else None, app)
 
 
 def run_case(case: Case, servers: Iterable[Server], plan: Plan, site: Path, work: Path) -> Outcome:
@@ -49,9 +50,9 @@ def run_case(case: Case, servers: Iterable[Server], plan: Plan, site: Path, work
         ready: dict[str, tuple[Running, str]] = {}
         for server in servers:
             try:
-                place = place_for(server, site, work, case.logged)
-                running = stack.enter_context(serving(server, place, "/1k.bin"))
-                ready[server.name] = running, entity_tag(case, running)
+                place = place_for(server, site, work, logged=case.logged, app=case.app)
+                running = stack.enter_context(serving(server, place, "/" if case.app else "/1k.bin"))
+                ready[server.name] = running, probe(case, running)
                 measure(case, running, WARM_UP_S, ready[server.name][1], work)
             except (StartFailed, NotServed, OSError) as exc:
                 outcome.absent[server.name] = str(exc)
@@ -65,15 +66,15 @@ def run_case(case: Case, servers: Iterable[Server], plan: Plan, site: Path, work
                     del ready[name]
                     continue
                 outcome.samples.setdefault(name, []).append(sample)
-                say(f"  {case.name:<11} round {number + 1}  {name:<12} {in_words(case, sample)}")
+                say(f"  {case.name:<12} round {number + 1}  {name:<12} {in_words(case, sample)}")
     for name, reason in outcome.absent.items():
         outcome.samples.pop(name, None)
-        say(f"  {case.name:<11} {name}: {reason}")
+        say(f"  {case.name:<12} {name}: {reason}")
     return outcome
 
 
 def in_words(case: Case, sample: Sample) -> str:
     errors = f"  {sample.answered.errors} errors" if sample.answered.errors else ""
     if case.in_bytes:
-        return f"{sample.byte_rate / 1e6:9.0f} MB/s {sample.cpu_us:10.1f} us/request{errors}"
-    return f"{sample.rate:9.0f} /s {sample.cpu_us:10.1f} us/request{errors}"
+        return f"{sample.byte_rate / 1e6:9.0f} MB/s {sample.cpu_us:10.1f} us/{case.unit}{errors}"
+    return f"{sample.rate:9.0f} /s {sample.cpu_us:10.1f} us/{case.unit}{errors}"

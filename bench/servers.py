@@ -1,9 +1,10 @@
-"""The servers, one row each: what starts it, and what is fair to it.
+"""The servers of files, one row each: what starts it, and what is fair to it.
 
 All run one worker on one core. Limits and deadlines are the defaults of each. nginx has what its tuning guides advise
 for static files: sendfile, tcp_nopush, open_file_cache, and a buffered access log where there is one.
 """
 
+import importlib.metadata
 import os
 import resource
 import shutil
@@ -14,16 +15,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+APPS = Path(__file__).parent / "apps"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one server runs. site: the folder to serve; work: a private folder; port: on 127.0.0.1; log: access log."""
+    """Where one server runs.
+
+    site: the folder to serve; work: a private folder; port: on 127.0.0.1; log: access log; app: "module:attribute" of
+    an application in bench/apps, "" where files are served.
+    """
 
     site: Path
     work: Path
     port: int
     log: Path | None
+    app: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the server starts in: modules are found there."""
+        return APPS if self.app else self.work
 
     def write(self, name: str, text: str) -> str:
         """Write a configuration file into the private folder; return its path."""
@@ -31,11 +43,20 @@ class Place:
         return str(self.work / name)
 
 
+def installed(package: str) -> str:
+    """Return the version of a distribution, "" where it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """One row. command: makes the argument list; version: prints what it is; prefix: where the site's root is.
 
-    logs_to_output: its access log goes to standard output or error, which is then the log file.
+    logs_to_output: its access log goes to standard output or error, which is then the log file. package: the
+    distribution that has it, for one that is a module without a program of its own.
     """
 
     name: str
@@ -45,14 +66,19 @@ class Server:
     prefix: str = ""
     logs_to_output: bool = False
     remark: str = ""
+    package: str = ""
 
     def path(self) -> str | None:
         """Return where its program is installed, None where it is not."""
+        if self.package and not installed(self.package):
+            return None
         own = BIN / self.program
         return str(own) if own.exists() else shutil.which(self.program, path=f"{os.environ['PATH']}:/usr/sbin")
 
     def describe(self) -> str:
         """Return the first line of what it says about its version."""
+        if self.package:
+            return f"{self.package} {installed(self.package)}"
         command = [self.path() or self.program, *self.version]
         run = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         lines = (run.stdout + run.stderr).strip().splitlines()

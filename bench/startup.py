@@ -22,7 +22,7 @@ class Start:
 
 def start_once(server: Server, site: Path, work: Path) -> Start:
     """Start a server, wait for its first answer, stop it."""
-    place = place_for(server, site, work, False)
+    place = place_for(server, site, work)
     begin = time.perf_counter()
     running = spawn(server, place)
     try:

@@ -1,0 +1,158 @@
+"""What was promised, and how each promise is read from what was measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.idle import Idle
+from bench.rounds import Outcome, Plan
+from bench.sample import Sample
+from bench.servers import Server
+from bench.startup import Start
+
+CORE = "portico"
+
+
+@dataclass(slots=True)
+class Results:
+    """All that a run of one suite found. missing: servers that are not installed; minutes: how long the run took."""
+
+    plan: Plan
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    idle: dict[str, Idle] = field(default_factory=dict)
+    idle_absent: dict[str, str] = field(default_factory=dict)
+    starts: dict[str, list[Start]] = field(default_factory=dict)
+    imports: dict[str, list[float]] = field(default_factory=dict)
+    servers: list[Server] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    minutes: float = 0.0
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One promise. read: gives the figure, None where not measured; least: it must reach `bar`, else stay below."""
+
+    text: str
+    bar: float
+    read: Callable[[Results], float | None]
+    unit: str = ""
+    least: bool = False
+
+    def row(self, results: Results) -> list[str]:
+        value = self.read(results)
+        limit = f"{'>=' if self.least else '<='} {self.bar:g}{self.unit}"
+        if value is None:
+            return [self.text, limit, "-", "not measured"]
+        met = value >= self.bar if self.least else value <= self.bar
+        return [self.text, limit, f"{value:.2f}{self.unit}", "met" if met else "**missed**"]
+
+
+def middle(results: Results, case: str, server: str, figure: Callable[[Sample], float]) -> float | None:
+    """Return the median of a figure over the rounds, None without samples."""
+    outcome = results.outcomes.get(case)
+    samples = outcome.samples.get(server) if outcome else None
+    return median(map(figure, samples)) if samples else None
+
+
+def ratio(case: str, figure: Callable[[Sample], float], other: str) -> Callable[[Results], float | None]:
+    """Make a reader of Portico's median over another server's."""
+
+    def read(results: Results) -> float | None:
+        return divided(middle(results, case, CORE, figure), middle(results, case, other, figure))
+
+    return read
+
+
+def best_ratio(case: str, *others: str) -> Callable[[Results], float | None]:
+    """Make a reader of Portico's CPU time over that of the best of the others that were measured."""
+
+    def read(results: Results) -> float | None:
+        found = [value for other in others if (value := middle(results, case, other, cpu)) is not None]
+        return divided(middle(results, case, CORE, cpu), min(found, default=None))
+
+    return read
+
+
+def divided(ours: float | None, theirs: float | None) -> float | None:
+    return ours / theirs if ours is not None and theirs else None
+
+
+def cpu(sample: Sample) -> float:
+    return sample.cpu_us
+
+
+def speed(sample: Sample) -> float:
+    return sample.byte_rate
+
+
+def start_ratio(other: str) -> Callable[[Results], float | None]:
+    """Make a reader of the median time to the first answer, Portico's over another's."""
+
+    def read(results: Results) -> float | None:
+        ours, theirs = (results.starts.get(name) for name in (CORE, other))
+        return divided(*(median(s.wall_s for s in starts) if starts else None for starts in (ours, theirs)))
+
+    return read
+
+
+def idle_kib(results: Results) -> float | None:
+    return results.idle[CORE].bytes_each / 1024 if CORE in results.idle else None
+
+
+def import_ms(results: Results) -> float | None:
+    if not results.imports:
+        return None
+    return 1e3 * (median(results.imports["import portico"]) - median(results.imports["pass"]))
+
+
+FILES = (
+    Bar("CPU a request, 1 KiB, same head, of nginx", 0.9, ratio("1k", cpu, "nginx")),
+    Bar("CPU a request, 1 KiB, same head, of granian", 0.5, ratio("1k", cpu, "granian")),
+    Bar("CPU a request, 1 KiB, every head new, of nginx", 1.25, ratio("1k-browser", cpu, "nginx")),
+    Bar("CPU a request, 304, of nginx", 0.9, ratio("304", cpu, "nginx")),
+    Bar("Bytes a second, 64 KiB, of nginx", 1.0, ratio("64k", speed, "nginx"), least=True),
+    Bar("Bytes a second, 1 MiB, of nginx", 1.3, ratio("1m", speed, "nginx"), least=True),
+    Bar("Bytes a second, 100 MiB, of nginx", 1.3, ratio("100m", speed, "nginx"), least=True),
+    Bar("Memory of an idle connection", 5.0, idle_kib, " KiB"),
+    Bar("Start to first answer, of uvicorn with an application that says ok", 0.7, start_ratio("uvicorn hello")),
+    Bar("Start to first answer, of `python -m http.server`", 2.0, start_ratio("http.server")),
+    Bar("`import portico` over `pass`", 30.0, import_ms, " ms"),
+)
+
+
+def hello(text: str, case: str, other: str, bar: float) -> Bar:
+    return Bar(f"CPU a request, {text}, of {other}", bar, ratio(case, cpu, other))
+
+
+def better(text: str, case: str) -> Bar:
+    return Bar(f"CPU, {text}, of the better of uvicorn and granian", 1.0, best_ratio(case, "uvicorn", "granian"))
+
+
+APPS = (
+    hello("ASGI hello, same head", "asgi", "uvicorn", 0.6),
+    hello("ASGI hello, same head", "asgi", "granian", 0.6),
+    hello("ASGI hello, every head new", "asgi-browser", "uvicorn", 0.9),
+    hello("ASGI hello, every head new", "asgi-browser", "granian", 0.9),
+    hello("WSGI hello in threads, same head", "wsgi", "granian", 1.0),
+    hello("WSGI hello in threads, every head new", "wsgi-browser", "granian", 1.0),
+    hello("WSGI hello in threads, same head", "wsgi", "gunicorn", 0.25),
+    hello("WSGI hello in threads, every head new", "wsgi-browser", "gunicorn", 0.25),
+    hello("WSGI hello on the loop, same head", "loop", "bjoern", 0.9),
+    hello("WSGI hello on the loop, every head new", "loop-browser", "bjoern", 1.3),
+    better("ASGI, 64 KiB of JSON out", "json"),
+    better("ASGI, a body of 1 MiB in", "upload"),
+    better("ASGI, 100 MiB out in pieces", "stream"),
+)
+
+
+def echo(text: str, case: str, bar: float) -> Bar:
+    return Bar(f"CPU a message, WebSocket echo of {text}, of uvicorn", bar, ratio(case, cpu, "uvicorn"))
+
+
+MESSAGES = (
+    echo("64 bytes", "echo-64", 0.7),
+    echo("4 KiB", "echo-4k", 0.9),
+    echo("1 MiB", "echo-1m", 1.0),
+    better("a message to 1 000 WebSockets, each delivery", "fan-out"),
+)

@@ -1,0 +1,56 @@
+"""Which cases belong together: each suite is a section of BENCH.md and a picture."""
+
+from dataclasses import dataclass
+
+from bench import bars, cases
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One row. extra: parts that are no case; pictured: the cases in its picture."""
+
+    name: str
+    title: str
+    about: str
+    cases: tuple[cases.Case, ...]
+    bars: tuple[bars.Bar, ...]
+    pictured: tuple[str, ...]
+    extra: tuple[str, ...] = ()
+
+
+SUITES = (
+    Suite(
+        "static",
+        "Files",
+        "Files are fetched by wrk, those of 64 KiB and more by a client that reads up to 1 MiB at a time.",
+        cases.FILES,
+        bars.FILES,
+        ("1k", "1k-browser", "304"),
+        ("idle", "startup"),
+    ),
+    Suite(
+        "apps",
+        "Applications",
+        "The same application for all, a few lines that tell Content-Length. Loads: wrk; for bodies, clients that read "
+        "or send up to 1 MiB at a time.",
+        (*cases.HELLOS, *cases.BODIES),
+        bars.APPS,
+        tuple(case.name for case in cases.HELLOS),
+    ),
+    Suite(
+        "websocket",
+        "WebSockets",
+        "The clients are bare sockets that send frames made beforehand; nothing is compressed.",
+        cases.MESSAGES,
+        bars.MESSAGES,
+        tuple(case.name for case in cases.MESSAGES),
+    ),
+    Suite(
+        "frameworks",
+        "Frameworks",
+        "What the framework itself does is in all figures alike, and is most of them.",
+        cases.FRAMEWORKS,
+        (),
+        ("flask", "django", "fastapi"),
+    ),
+)
