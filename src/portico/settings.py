@@ -468,6 +468,13 @@ class Processes:
     start_timeout: float = option(
         60.0, Unit.SECONDS, "time for a worker to become ready", "工作进程就绪的时限", bounds=(0.1, 86_400)
     )
+    stuck_timeout: float = option(
+        60.0,
+        Unit.SECONDS,
+        "replace a worker whose event loop stands still for so long",
+        "工作进程的事件循环停滞多久后强制更换",
+        bounds=(1, 86_400),
+    )
     recycle_requests: int | None = option(
         None, Unit.COUNT, "replace a worker after so many requests", "工作进程处理多少请求后更换", bounds=(1, 1 << 50)
     )
