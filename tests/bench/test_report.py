@@ -1,0 +1,78 @@
+"""The report keeps the last run of every suite; its bars say what was promised and what was measured."""
+
+import pytest
+from bench.bars import Bar, Results, best_ratio, cpu, ratio
+from bench.cases import Case
+from bench.process import Memory
+from bench.report import sections_of, suite_section, table, with_sections
+from bench.rounds import Outcome, Plan
+from bench.sample import Answered, Sample
+from bench.suites import SUITES
+
+PLAN = Plan(1, 1.0)
+
+
+def sample(cpu_us: float) -> Sample:
+    """Return a sample of one second with a thousand requests."""
+    return Sample(Answered(1_000, 1.0, 0, cpu_us / 1e3), Memory(0, 0))
+
+
+def results(**servers: list[float]) -> Results:
+    """Return results of the case "asgi". servers: CPU microseconds a request, one a round."""
+    samples = {name: [sample(figure) for figure in figures] for name, figures in servers.items()}
+    case = next(case for suite in SUITES for case in suite.cases if case.name == "asgi")
+    return Results(PLAN, outcomes={"asgi": Outcome(case, samples)})
+
+
+def test_a_new_section_takes_the_place_of_its_older_one_and_of_no_other() -> None:
+    before = with_sections("", {"apps": "old apps\n", "static": "files\n"})
+    after = with_sections(before, {"apps": "new apps\n"})
+    assert sections_of(after) == {"static": "files\n", "apps": "new apps\n"}
+
+
+def test_sections_are_in_the_order_of_the_suites_whichever_was_run_first() -> None:
+    one_way = with_sections(with_sections("", {"frameworks": "f\n"}), {"static": "s\n"})
+    assert one_way == with_sections(with_sections("", {"static": "s\n"}), {"frameworks": "f\n"})
+
+
+def test_nothing_new_changes_nothing() -> None:
+    text = with_sections("", {"static": "files\n"})
+    assert with_sections(text, {}) == text
+
+
+@pytest.mark.parametrize(
+    ("bar", "row"),
+    [
+        (Bar("less", 0.5, ratio("asgi", cpu, "uvicorn")), ["less", "<= 0.5", "0.50", "met"]),
+        (Bar("less", 0.4, ratio("asgi", cpu, "uvicorn")), ["less", "<= 0.4", "0.50", "**missed**"]),
+        (Bar("more", 0.4, ratio("asgi", cpu, "uvicorn"), least=True), ["more", ">= 0.4", "0.50", "met"]),
+        (Bar("best", 1.0, best_ratio("asgi", "uvicorn", "granian")), ["best", "<= 1", "0.67", "met"]),
+        (Bar("best", 1.0, best_ratio("asgi", "uvicorn", "absent")), ["best", "<= 1", "0.50", "met"]),
+        (Bar("gone", 1.0, ratio("asgi", cpu, "absent")), ["gone", "<= 1", "-", "not measured"]),
+        (Bar("gone", 1.0, ratio("absent", cpu, "uvicorn")), ["gone", "<= 1", "-", "not measured"]),
+    ],
+)
+def test_bars_compare_medians(bar: Bar, row: list[str]) -> None:
+    assert bar.row(results(portico=[10, 90, 20], uvicorn=[40, 30, 99], granian=[30])) == row
+
+
+def test_a_section_says_what_was_measured_and_why_something_was_not() -> None:
+    found = results(portico=[10.0], uvicorn=[20.0])
+    found.outcomes["asgi"].absent["granian"] = "hangs up"
+    text = suite_section(next(suite for suite in SUITES if suite.name == "apps"), found)
+    assert "| portico | 1000 | 10.0 | 0.50 |" in text
+    assert "granian: not measured - hangs up." in text
+
+
+def test_names_of_parts_are_unique_so_that_case_chooses_one() -> None:
+    names = [part for suite in SUITES for part in (*(case.name for case in suite.cases), *suite.extra)]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("case", [case for suite in SUITES for case in suite.cases], ids=lambda case: case.name)
+def test_every_case_has_us_and_its_yardstick_among_its_servers(case: Case) -> None:
+    assert {"portico", case.yardstick} <= {server.name for server in case.servers}
+
+
+def test_a_table_has_its_first_column_to_the_left() -> None:
+    assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
