@@ -283,12 +283,25 @@ async def test_a_refused_peer_may_finish_but_not_drip(stage: Stage, piece: bytes
     assert second - 1 <= closed_after <= second
 
 
-async def test_one_fault_gets_one_answer(stage: Stage) -> None:
-    """The handler answers at the head; the fault behind it, in the same packet, must not be answered as well."""
-    await stage.serve(echo_path)
+async def test_a_body_that_is_refused_at_once_never_reaches_the_handler(stage: Stage) -> None:
+    asked: list[Exchange] = []
+    await stage.serve(asked.append)
     peer = await stage.connect()
     await peer.send(get("/", "Transfer-Encoding: chunked", method="PUT") + b"zz\r\n")
-    assert await peer.read_all() == answer(b"/", "Connection: close")
+    assert (await peer.read_all()).startswith(b"HTTP/1.1 400 ")
+    assert len(await stage.logged()) == 1
+    assert asked == []
+
+
+async def test_one_fault_gets_one_answer(stage: Stage) -> None:
+    """The handler answers at the head; the fault behind it must not be answered as well."""
+    await stage.serve(echo_path)
+    peer = await stage.connect()
+    await peer.send(get("/", "Transfer-Encoding: chunked", method="PUT"))
+    expected = answer(b"/", "Connection: close")
+    assert await peer.read(len(expected)) == expected
+    await peer.send(b"zz\r\n")
+    assert await peer.read_all() == b""
     assert len(await stage.logged()) == 1
 
 

@@ -187,11 +187,14 @@ class HttpConnection(asyncio.Protocol):
         batch = 1
         self._is_taking = True
         while events:
+            opened = None
             for event in events:
                 if isinstance(event, HeadReceived):
-                    self._begin(event)
+                    opened = self._begin(event)
                 elif event is not ENDED or self.exchange is not None:
                     self._take_other(event)
+            if opened is not None and self.exchange is opened:
+                self._dispatch(opened)
             if not codec.buffered or self.exchange is not None or codec.closing or self.is_paused:
                 break
             batch += 1
@@ -214,8 +217,8 @@ class HttpConnection(asyncio.Protocol):
             self.head_s = self.server.clock.now_s
             self.server.wheel.hasten(self, self.head_s + self.server.limits.head_timeout)
 
-    def _begin(self, event: HeadReceived) -> None:
-        """Hand a request to the handler, or let it wait for its turn."""
+    def _begin(self, event: HeadReceived) -> Exchange | None:
+        """Make the exchange. It is returned if it has a body: what came of that goes before the handler."""
         server = self.server
         self.is_fresh = False
         self.head_s = 0.0
@@ -224,6 +227,13 @@ class HttpConnection(asyncio.Protocol):
         self.exchange = exchange = Exchange(self, event.request, 0.0 if server.log is None else time.perf_counter())
         if exchange.inbox is not None:
             server.wheel.hasten(self, self.asked_s + server.limits.rate_window)
+            return exchange
+        self._dispatch(exchange)
+        return None
+
+    def _dispatch(self, exchange: Exchange) -> None:
+        """Hand a request to the handler, or let it wait for its turn."""
+        server = self.server
         if server.prepare is not None:
             server.prepare(exchange)
         if server.turns.is_full:
