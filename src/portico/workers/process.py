@@ -130,7 +130,7 @@ def spawn(command: Sequence[str], sockets: Sequence[socket.socket], *, number: i
             badge = Badge(theirs.fileno(), descriptors, number, generation)
             with shielded():
                 process = subprocess.Popen(
-                    command, env=_environment(os.environ, badge), pass_fds=(*descriptors, theirs.fileno())
+                    command, env=environment_for(os.environ, badge), pass_fds=(*descriptors, theirs.fileno())
                 )
         except OSError:
             ours.close()
@@ -138,6 +138,7 @@ def spawn(command: Sequence[str], sockets: Sequence[socket.socket], *, number: i
     return WorkerProcess(process, ours)
 
 
-def _environment(ours: Mapping[str, str], badge: Badge) -> dict[str, str]:
+def environment_for(ours: Mapping[str, str], badge: Badge) -> dict[str, str]:
+    """Return a worker's environment: ours, with its badge and without what systemd meant for us alone."""
     kept = {name: value for name, value in ours.items() if name not in _NOT_INHERITED}
     return kept | {VARIABLE: badge.as_text()}

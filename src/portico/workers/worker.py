@@ -45,7 +45,7 @@ class WorkerLink:
         self._channel.setblocking(False)
         self._unsent = b""
         self._beating: asyncio.TimerHandle | None = None
-        self._is_watching = False
+        self._loop: asyncio.AbstractEventLoop | None = None  # set while the channel is read
         shield()
         with suppress(OSError, ValueError, AttributeError):  # standard error is closed or replaced
             faulthandler.enable()
@@ -76,7 +76,7 @@ class WorkerLink:
         loop.add_signal_handler(signal.SIGTERM, drain)
         loop.add_signal_handler(signal.SIGQUIT, cut)
         loop.add_reader(self._channel.fileno(), self._read, drain)
-        self._is_watching = True
+        self._loop = loop
 
     def ready(self) -> None:
         """Say that this worker takes connections; those that it replaces will drain."""
@@ -108,8 +108,7 @@ class WorkerLink:
         """Stop beating and close the channel."""
         if self._beating is not None:
             self._beating.cancel()
-        if self._is_watching:
-            self._unwatch()
+        self._unwatch()
         self._channel.close()
 
     def _read(self, drain: Callable[[], None]) -> None:
@@ -125,8 +124,9 @@ class WorkerLink:
             drain()
 
     def _unwatch(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._channel.fileno())
-        self._is_watching = False
+        loop, self._loop = self._loop, None
+        if loop is not None and not loop.is_closed():
+            loop.remove_reader(self._channel.fileno())
 
     def _send(self, message: Message, *, patience_s: float = 0.0) -> None:
         self._unsent += encode(message)
