@@ -9,6 +9,7 @@ from portico.http.message import Body, Response, Span
 from portico.server.deadlines import is_waiting_for_peer
 from portico.server.exchange import Exchange
 from portico.server.http import HttpServer
+from portico.server.lingering import Lingering
 
 BIG = bytes(range(256)) * 64 * 1024  # 16 MiB: more than the kernel holds for a peer that does not read
 HEAD_END = b"\r\n\r\n"
@@ -244,7 +245,7 @@ async def test_a_client_that_never_stops_is_left_alone_after_a_while(stage: Stag
     await peer.send(get("/", "Content-Length: 10000000000", method="PUT"))
     flood = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(peer.sock, b"x" * 400_000_000))
     assert (await peer.read_head()).startswith(b"HTTP/1.1 413 ")
-    (connection,) = http_connections(stage.server)
+    (connection,) = stage.server._connections
     await stage.until(lambda: not connection.transport.is_reading())
     stage.pass_time(31)
     with pytest.raises(ConnectionError):
@@ -270,13 +271,14 @@ async def test_a_refused_peer_may_finish_but_not_drip(stage: Stage, piece: bytes
     peer = await stage.connect()
     await peer.send(b"nonsense\n")
     await peer.read_all()
-    (connection,) = http_connections(stage.server)
+    (lingering,) = stage.server._connections
+    assert isinstance(lingering, Lingering)
     closed_after = 0
     while stage.server.connections and closed_after < 40:
         closed_after += 1
-        before = connection.linger_left
+        before = lingering.received
         await peer.send(piece)
-        await stage.until(lambda: connection.linger_left < before)  # noqa: B023
+        await stage.until(lambda: lingering.received > before)  # noqa: B023
         stage.pass_time(1)
         await asyncio.sleep(0)
         await asyncio.sleep(0)

@@ -21,10 +21,12 @@ from portico.gateway.contract import Origin
 from portico.http.message import StreamedBody
 from portico.http.status import forbids_body
 from portico.net.listening import pending_bytes
-from portico.server.deadlines import LINGER_BYTES, LINGER_S, MAX_WAITING, SILENCE_S, check
-from portico.server.exchange import GONE, Exchange
+from portico.server.deadlines import MAX_WAITING, check
+from portico.server.exchange import GONE, Exchange, origin_of
+from portico.server.lingering import Lingering
 from portico.server.refusals import refusal, refusal_answer
 from portico.server.sending import Transfer, leave_out, release, stream
+from portico.server.websocket import WebSocketConnection, plan_upgrade
 from portico.wire.answer import AnswerHead, WholeAnswer
 from portico.wire.events import ENDED, BodyReceived, Event, HeadReceived, InputEnded, PeerFaulted
 from portico.wire.http1 import ServerCodec
@@ -45,13 +47,14 @@ class HttpConnection(asyncio.Protocol):
     """See the module. Made by HttpServer; closes itself.
 
     address: the peer's IP address. exchange: the one under way. is_paused: the transport has
-    over 64 KiB of unsent bytes; while a Transfer or lingering is under way, any.
+    over 64 KiB of unsent bytes; while a Transfer is under way, any.
     bucket: the wheel's.
     """
 
     __slots__ = (
         "_is_ended",
         "_is_refused",
+        "_is_replaced",
         "_is_taking",
         "_origin",
         "_sent",
@@ -66,8 +69,6 @@ class HttpConnection(asyncio.Protocol):
         "head_s",
         "is_fresh",
         "is_paused",
-        "linger_end_s",
-        "linger_left",
         "mark",
         "mark_s",
         "moved",
@@ -81,14 +82,12 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self, server: "HttpServer") -> None:
         self.server = server
         self.asked_s = 0.0  # when the request under way, or the last piece of its body, came
-        self.began_s = 0.0  # accepted, or idle since, or heard from last while lingering
+        self.began_s = 0.0  # accepted, or idle since
         self.head_s = 0.0  # when the first byte of an unfinished head came; 0 without one
         self._is_ended = False  # the peer has closed its side
         self.is_fresh = True  # nothing has been asked yet
         self._is_refused = False  # the last answer went to something that never became a request
         self._is_taking = False  # _take is on the stack
-        self.linger_end_s = 0.0  # when we close, whatever the peer still sends; 0: we are not closing
-        self.linger_left = LINGER_BYTES
         self.mark = -1  # bytes moved when the window began in which the rate is measured; -1: there is none
         self.mark_s = 0.0  # when that was
         self.moved = 0  # bytes received and written
@@ -102,6 +101,7 @@ class HttpConnection(asyncio.Protocol):
         self.codec = ServerCodec(server.limits, server.memo)
         self.exchange: Exchange | None = None
         self.is_paused = False
+        self._is_replaced = False  # something else has the transport
 
     # the transport's callbacks
 
@@ -115,7 +115,7 @@ class HttpConnection(asyncio.Protocol):
         self.began_s = self.server.clock.now_s
         self.server.wheel.add(self, self.began_s + self.server.idle_s)
         if status:
-            self._refuse(status, reason)
+            self.refuse(status, reason)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release everything. exc: how the peer went, which changes nothing."""
@@ -142,19 +142,11 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
         self.moved += len(data)
-        if not self.linger_end_s:
-            self._take(self.codec.feed(data))
-            return
-        self.began_s = self.server.clock.now_s
-        self.linger_left -= len(data)
-        if self.linger_left < 0:
-            self.transport.pause_reading()
+        self._take(self.codec.feed(data))
 
     def eof_received(self) -> bool:
         """Take the end of the peer's side; it may still be reading, so ours stays open until the answer is out."""
         self._is_ended = True
-        if self.linger_end_s:
-            return False
         if self.exchange is not None:
             self.exchange.wake()
         self._take(self.codec.feed_eof())
@@ -172,9 +164,7 @@ class HttpConnection(asyncio.Protocol):
         self.is_paused = False
         self.began_s = self.server.clock.now_s
         self._wake()
-        if self.linger_end_s:
-            self._linger()
-        elif self.transfer is not None:
+        if self.transfer is not None:
             self.transfer.resume()
         else:
             self._go_on()
@@ -328,7 +318,7 @@ class HttpConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None:
             if not self.codec.closing:  # else the request was answered, and refused, before its body could be wrong
-                self._refuse(event.status, event.reason)
+                self.refuse(event.status, event.reason)
             return
         if exchange.inbox is not None:
             exchange.inbox.cut(event.reason)
@@ -338,7 +328,7 @@ class HttpConnection(asyncio.Protocol):
             exchange.note = event.reason
             exchange.respond(refusal(event.status, event.reason, exchange.request.values))
 
-    def _refuse(self, status: int, reason: str) -> None:
+    def refuse(self, status: int, reason: str) -> None:
         """Answer something that never became a request, and close."""
         answer = refusal_answer(status, reason)
         self._is_refused = self.codec.is_last = True
@@ -427,6 +417,26 @@ class HttpConnection(asyncio.Protocol):
         self.codec.send_informational(status, fields)
         self._flush()
 
+    def upgrade(
+        self, exchange: Exchange, subprotocol: str | None, fields: Iterable[tuple[str, str]]
+    ) -> WebSocketConnection:
+        """Hand the transport over to a WebSocket; the exchange is over. Raises like `plan_upgrade`, and Gone."""
+        self._check_open()
+        server = self.server
+        memo = server.frames
+        head, codec = plan_upgrade(exchange.request, server.messages, subprotocol=subprotocol, fields=fields, memo=memo)
+        rest = self.codec.send_switch(head)
+        self._flush()
+        exchange.status = 101
+        self._end(exchange, 0)
+        other = WebSocketConnection(server, self.transport, codec, exchange.origin)
+        other.address = self.address
+        server.replace(self, other)
+        self._task = None
+        self._is_replaced = True
+        other.take_over(rest)
+        return other
+
     async def flushed(self) -> None:
         """Wait until the transport has room. Raises Gone when it never will."""
         self._flush()
@@ -448,14 +458,7 @@ class HttpConnection(asyncio.Protocol):
     def origin(self) -> Origin:
         """Where this connection came from."""
         if self._origin is None:
-            find = self.transport.get_extra_info
-            peer, own = find("peername"), find("sockname")
-            is_inet = isinstance(peer, tuple)
-            self._origin = Origin(
-                (self.address, peer[1]) if is_inet else None,
-                (own[0].removeprefix("::ffff:"), own[1]) if is_inet else (str(own or ""), None),
-                "http" if self.is_plain else "https",
-            )
+            self._origin = origin_of(self.transport, self.address)
         return self._origin
 
     @property
@@ -521,7 +524,7 @@ class HttpConnection(asyncio.Protocol):
         if self._is_taking:
             return
         self._flush()
-        if self.is_paused or self.codec.closing or self.transport.is_closing():
+        if self.is_paused or self._is_replaced or self.codec.closing or self.transport.is_closing():
             return
         if self.exchange is None:
             self.transport.resume_reading()
@@ -558,23 +561,15 @@ class HttpConnection(asyncio.Protocol):
     def _close(self) -> None:
         """Close once everything is written; linger where the peer may still be sending."""
         codec = self.codec
-        if self.linger_end_s or self.transport.is_closing():
+        if self._is_replaced or self.transport.is_closing():
             return
         if self._is_ended or not (self._is_refused or codec.reader is not None or codec.buffered):
             self.transport.close()
             return
-        self.transport.set_write_buffer_limits(high=0)  # lingering begins when the kernel has all of the answer
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._linger()
-
-    def _linger(self) -> None:
-        """Read and drop what the peer sends, from now on."""
-        self.began_s = self.server.clock.now_s
-        self.linger_end_s = self.began_s + LINGER_S
-        if not self.is_paused:
-            self.transport.resume_reading()
-            self.server.wheel.hasten(self, self.began_s + SILENCE_S)
+        lingering = Lingering(self.server, self.transport, self.address, is_busy=self.is_paused)
+        self.server.replace(self, lingering)
+        self._is_replaced = True
+        lingering.begin()
 
     def drain(self) -> None:
         """Let the next answer be the last; `end_idleness` closes a connection that none is asked of."""
@@ -582,9 +577,9 @@ class HttpConnection(asyncio.Protocol):
 
     def end_idleness(self) -> None:
         """Close if nothing is under way and nothing waits in the kernel either."""
-        if self.exchange is None and not self.codec.buffered and not self.transport.is_closing():
-            if not pending_bytes(self.fileno()):
-                self.transport.close()
+        is_idle = self.exchange is None and not self.codec.buffered and not self.transport.is_closing()
+        if is_idle and not pending_bytes(self.fileno()):
+            self.transport.close()
 
     @property
     def is_busy(self) -> bool:
@@ -595,12 +590,8 @@ class HttpConnection(asyncio.Protocol):
         """Act on the deadline that applies; return when to ask again. See deadlines.py."""
         return check(self, now_s)
 
-    def refuse(self, status: int, reason: str) -> None:
-        """Answer something that never became a request, and close."""
-        self._refuse(status, reason)
-
     def fail(self, status: int, reason: str) -> None:
         """Answer the exchange under way, on which its handler is too late, or its peer too slow; nothing follows it."""
-        self._take_fault(PeerFaulted(status, reason))
         self.codec.is_last = True
+        self._take_fault(PeerFaulted(status, reason))
         self._flush()

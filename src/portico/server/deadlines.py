@@ -3,7 +3,6 @@
     Wheel.turn -> HttpConnection.check -> check
       exchange under way      the peer reads and sends at the least rate, or is cut; the handler begins its answer
                               in time, or the peer gets a 503
-      lingering               the peer stops sending, or is cut
       between exchanges       a first byte, a whole head, a next request in time; 408 for a head that is not whole
 
 In: a connection and the time. Out: when to ask again. No timer belongs to a connection.
@@ -15,12 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from portico.server.connection import HttpConnection
 
-# How long a peer that may still be sending is read from before we close (RFC 9112 9.6): until it has been silent for
-# 2 s, 30 s in all (Apache's practice), and only while it keeps to the least rate. What it sends beyond 64 MiB stays in
-# the kernel.
-SILENCE_S = 2.0
-LINGER_S = 30.0
-LINGER_BYTES = 64 << 20
+_AGAIN_S = 2.0
 MAX_WAITING = 64 * 1024  # bytes of a body, or of requests behind the current one, that wait here
 
 
@@ -29,23 +23,11 @@ def check(connection: "HttpConnection", now_s: float) -> float | None:
     if connection.exchange is not None or connection.is_paused or connection.transport.is_closing():
         return _check_handler(connection, now_s) or _check_rate(connection, now_s)
     connection.mark = -1
-    if connection.linger_end_s:
-        due_s, act = _linger_deadline(connection, now_s), connection.transport.abort
-    else:
-        due_s, act = _idle_deadline(connection)
+    due_s, act = _idle_deadline(connection)
     if now_s < due_s:
         return due_s
     act()
-    return now_s + SILENCE_S
-
-
-def _linger_deadline(connection: "HttpConnection", now_s: float) -> float:
-    """Return until when the peer may go on sending for nothing."""
-    lingered_s = now_s - (connection.linger_end_s - LINGER_S)
-    received = LINGER_BYTES - connection.linger_left
-    if lingered_s >= SILENCE_S and received < lingered_s * connection.server.limits.min_rate:
-        return now_s
-    return min(connection.began_s + SILENCE_S, connection.linger_end_s)
+    return now_s + _AGAIN_S
 
 
 def _idle_deadline(connection: "HttpConnection") -> tuple[float, Callable[[], None]]:
@@ -66,7 +48,7 @@ def _check_handler(connection: "HttpConnection", now_s: float) -> float | None:
         return None
     connection.fail(503, f"the application gave no answer within {limits.answer_timeout:g} s")
     connection.stop_handler()
-    return now_s + SILENCE_S
+    return now_s + _AGAIN_S
 
 
 def _check_rate(connection: "HttpConnection", now_s: float) -> float | None:
@@ -103,7 +85,7 @@ def _stop_slow(connection: "HttpConnection", now_s: float) -> float | None:
     exchange = connection.exchange
     if exchange is not None and not exchange.status:
         connection.fail(408, f"the body came slower than {connection.server.limits.min_rate} bytes a second")
-        return now_s + SILENCE_S
+        return now_s + _AGAIN_S
     if exchange is not None:
         exchange.note = exchange.note or "too slow"
     connection.transport.abort()

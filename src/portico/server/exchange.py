@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from portico.errors import Gone, PorticoError, UsageError
-from portico.gateway.contract import Origin
+from portico.gateway.contract import Origin, WebSocket
 from portico.http.message import Request, Response, StreamedBody
 from portico.server.sending import release
 from portico.wire.answer import AnswerHead, WholeAnswer
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 Handler = Callable[["Exchange"], Coroutine[Any, Any, None] | None]
 
 GONE = -1
+
+
+def origin_of(transport: asyncio.Transport, address: str) -> Origin:
+    """Return where a connection came from, as its socket tells. address: the peer's."""
+    peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+    scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
+    if not isinstance(peer, tuple):
+        return Origin(None, (str(own or ""), None), scheme)
+    return Origin((address, peer[1]), (own[0].removeprefix("::ffff:"), own[1]), scheme)
 
 
 class Inbox:
@@ -211,6 +220,16 @@ class Exchange:
     def abort(self, note: str) -> None:
         """Close the connection now; what was sent of an answer cannot look complete. note: for the log."""
         self._connection.cut(self, note)
+
+    def upgrade(self, subprotocol: str | None, fields: Iterable[tuple[str, str]]) -> WebSocket:
+        """Answer a WebSocket handshake with 101 and return the WebSocket; the exchange is over.
+
+        subprotocol: one of those the client offered, or None. Raises UsageError for any other, and for fields that
+        are the handshake's own; PeerError for a request that is no handshake; Gone.
+        """
+        if self.status:
+            raise self._over()
+        return self._connection.upgrade(self, subprotocol, fields)
 
     def respond(self, response: Response) -> None:
         """Answer with a Response; its body may go on being sent after this returns.

@@ -25,6 +25,7 @@ from portico.server.turns import Turns
 from portico.settings import Limits, Messages
 from portico.wire.answer import WholeAnswer
 from portico.wire.head import HeadMemo
+from portico.wire.websocket import FrameMemo
 
 _BACKLOG = 2048
 _FLUSH_S = 0.05
@@ -99,6 +100,7 @@ class HttpServer:
         self.clock = clock or Clock()
         self.memo = HeadMemo()
         self.buffers = BufferPool()
+        self.frames = FrameMemo()
         self.totals = Totals()
         self.loop: asyncio.AbstractEventLoop
         self.idle_s = min(limits.first_byte_timeout, limits.keep_alive_timeout)

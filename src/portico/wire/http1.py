@@ -257,10 +257,9 @@ class ServerCodec:
         self._writer = BodyWriter(head.length, is_chunked=is_chunked) if has_body else None
         self.fault = ""
 
-    def send_switch(self, fields: Iterable[tuple[str, str]]) -> bytes:
-        """Answer 101 and hand the connection over to another protocol. Returns what came behind the request."""
-        lines = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in fields)
-        self._out.append(status_line(101) + lines + b"\r\n")
+    def send_switch(self, head: bytes) -> bytes:
+        """Answer with a 101 that is written already (RFC 9110 15.2.2). Returns what came behind the request."""
+        self._out.append(head)
         self.request = None
         self._is_deaf = True
         rest, self.buffered = self.buffered, b""
