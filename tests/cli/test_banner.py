@@ -25,7 +25,12 @@ def screen() -> Iterator[Screen]:
 
 
 def test_the_greeting(screen: Screen) -> None:
-    assert banner.greeting("1.0", "docs/", EN, screen) == ["  portico 1.0   serving docs/   (read-only)"]
+    assert banner.greeting("1.0", "serving docs/", ["read-only"], EN, screen) == [
+        "  portico 1.0   serving docs/   (read-only)"
+    ]
+    assert banner.greeting("1.0", "x", ["a", "b"], EN, screen) == ["  portico 1.0   x   (a, b)"]
+    assert banner.greeting("1.0", "x", ["a", "b"], ZH, screen) == ["  portico 1.0   x   (a，b)"]
+    assert banner.greeting("1.0", "x", [], EN, screen) == ["  portico 1.0   x"]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +49,7 @@ def test_links(screen: Screen) -> None:
     links = Links(
         ["http://localhost:8000/"], [("http://192.0.2.20:8000/", "wlan0"), ("http://192.0.2.9:8000/", "eth0")]
     )
-    assert banner.link_lines(links, EN, screen) == [
+    assert banner.link_lines(links, EN("lan-on"), screen) == [
         "  ➜  http://192.0.2.20:8000/   wlan0",
         "  ➜  http://192.0.2.9:8000/    eth0",
         "  ➜  http://localhost:8000/",
@@ -53,7 +58,7 @@ def test_links(screen: Screen) -> None:
 
 
 def test_a_link_for_this_machine(screen: Screen) -> None:
-    assert banner.link_lines(Links(["unix:/run/x"], []), EN, screen) == ["  ➜  unix:/run/x"]
+    assert banner.link_lines(Links(["unix:/run/x"], []), "x", screen) == ["  ➜  unix:/run/x"]
 
 
 def test_a_qr_code_needs_room(screen: Screen) -> None:

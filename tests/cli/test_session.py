@@ -17,16 +17,21 @@ from tests.cli.running import DEADLINE_S, Output, StartTerminal, fetch
 from portico.cli.places import Moved, Places, open_places
 from portico.cli.screen import Screen
 from portico.cli.session import Plan, Session
+from portico.cli.shared import SharedFiles
 from portico.cli.shares import Share
 from portico.cli.words import Language, Words
 from portico.errors import ConfigError
 from portico.net.lan import lan_addresses
 from portico.net.listening import close
 from portico.net.ports import Holder
-from portico.settings import Files, Limits, Listen, Log
+from portico.settings import Files, Limits, Listen, Log, Messages
 
 BIG = 64 * 1024 * 1024  # more than the kernel takes from a server whose peer does not read
 needs_lan = pytest.mark.skipif(not lan_addresses(), reason="this machine has only loopback")
+
+
+def offer(path: str) -> SharedFiles:
+    return SharedFiles((Share("", path),), Files())
 
 
 class Stage:
@@ -37,7 +42,7 @@ class Stage:
         self.output = Output(master)
         self.places = open_places(Listen(port=0))
         self.port: int = self.places.sockets[0].getsockname()[1]
-        self.plan = Plan((Share("", str(site)),), Files(), Limits(), Log(), True, slave)
+        self.plan = Plan(offer(str(site)), Limits(), Log(), Messages(), True, slave)
         self.language: Language = "en"
         self.environ = {"TERM": "xterm"}
         self._master = master
@@ -146,7 +151,7 @@ def test_a_port_that_was_taken_is_told(stage: Stage) -> None:
 
 
 def test_one_file_has_a_link_of_its_own(stage: Stage) -> None:
-    stage.change(shares=(Share("", str(stage.site / "a.txt")),))
+    stage.change(offer=offer(str(stage.site / "a.txt")))
 
     async def scene() -> None:
         await stage.said(f"http://localhost:{stage.port}/a.txt")
@@ -157,7 +162,7 @@ def test_one_file_has_a_link_of_its_own(stage: Stage) -> None:
 
 
 def test_the_whole_disk_is_warned_of(stage: Stage) -> None:
-    stage.change(shares=(Share("", "/"),))
+    stage.change(offer=offer("/"))
 
     async def scene() -> None:
         await stage.said("careful, this is the whole file system")

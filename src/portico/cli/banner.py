@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 _SHOWN_NAMES = 4
 
 
-def greeting(version: str, what: str, words: Words, screen: Screen) -> list[str]:
-    """Return the first line: name, version, what is served."""
+def greeting(version: str, what: str, notes: Sequence[str], words: Words, screen: Screen) -> list[str]:
+    """Return the first line: name, version, what is served, and in brackets what more there is to know."""
     name = screen.paint(f"portico {version}", "bold")
-    return [f"  {name}   {words('serving', what=what)}   {screen.paint('(' + words('read-only') + ')', 'dim')}"]
+    more = words("comma").join(notes)
+    return [f"  {name}   {what}   {screen.paint(f'({more})', 'dim')}" if more else f"  {name}   {what}"]
 
 
 def moved_line(moved: Moved, port: int, words: Words) -> str:
@@ -32,8 +33,8 @@ def moved_line(moved: Moved, port: int, words: Words) -> str:
     return "  " + words("port-moved", taken=taken, port=port)
 
 
-def link_lines(links: Links, words: Words, screen: Screen) -> list[str]:
-    """Return the URLs, those for others first, each with its interface, and beside them nothing else."""
+def link_lines(links: Links, lan_text: str, screen: Screen) -> list[str]:
+    """Return the URLs, those for others first, each with its interface; then, where there are such, lan_text."""
     rows = [*links.lan, *((link, "") for link in links.own)]
     columns = max((width(link) for link, _ in rows), default=0)
     lines = []
@@ -41,7 +42,7 @@ def link_lines(links: Links, words: Words, screen: Screen) -> list[str]:
         padding = " " * (columns - width(link) + 3) if interface else ""
         lines.append(f"  {screen.paint('➜', 'green')}  {screen.paint(link, 'cyan')}{padding}{interface}")
     if links.lan:
-        lines.append(f"     {words('lan-on')}")
+        lines.append(f"     {lan_text}")
     return lines
 
 

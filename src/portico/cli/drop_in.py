@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from portico.cli.group import Example, PageCommand
-from portico.cli.options import options_for
+from portico.cli.hosting import host, hosting
+from portico.cli.options import collect, options_for
 from portico.cli.places import Places, open_places
-from portico.cli.serve import run
+from portico.cli.shared import SharedFiles
 from portico.cli.shares import Share
 from portico.errors import UsageError, excerpt
 from portico.net.addresses import ALL_INTERFACES, Address, url
@@ -36,8 +37,9 @@ def _serve(port: str | None, bind: str | None, directory: str, protocol: str, cg
     if protocol == "HTTP/1.0":
         params["keep_alive_timeout"] = _SHORTEST_WAIT_S
     listen_to = replace(Listen(), port=_parse_port(port), bind=(_bound(bind),))
-    shares = (Share("", directory),)
-    return run(shares, params, lambda: open_places(listen_to), is_lan_ours=False, announce=_announcement)
+    offer = SharedFiles((Share("", directory),), collect(Files, params))
+    how = hosting(params, is_lan_ours=False, announce=_announcement)
+    return host(offer, how, lambda: open_places(listen_to))
 
 
 def _parse_port(text: str | None) -> int | None:

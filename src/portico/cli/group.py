@@ -184,8 +184,16 @@ def complaint(exc: click.ClickException, command: str, words: Words) -> str:
     """
     ctx = exc.ctx if isinstance(exc, click.UsageError) else None
     command = ctx.command_path if ctx is not None else command
+    if getattr(exc.__cause__, "frames", ()) and isinstance(exc.__cause__, PorticoError):
+        # The lines below say where to look.
+        return f"{command}: {full_text(exc.__cause__)}"
     said = _wrong(exc, words).replace("\n", " ")
     return f"{command}: {said}\n{words('see-help', command=command)}"
+
+
+def full_text(exc: PorticoError) -> str:
+    """Return what an error says, with the lines that belong below it, if there are any."""
+    return "\n".join([str(exc), *getattr(exc, "frames", ())])
 
 
 def _wrong(exc: click.ClickException, words: Words) -> str:

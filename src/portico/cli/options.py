@@ -4,7 +4,7 @@ In: a settings group. Out: click options, and from the values click found an ins
 An option that was not given is left out of the instance, so that its default stands in settings.py alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -94,9 +94,13 @@ def _size(value: int) -> str:
     return str(value)
 
 
-def options_for(group: type, command: str) -> list[click.Parameter]:
-    """Return an option for each row of a settings group. command: the command's name, for its own environment names."""
-    return [SettingOption(row, group.__name__, command) for row in options_of(group)]
+def options_for(group: type, command: str, names: Collection[str] = ()) -> list[click.Parameter]:
+    """Return an option for each row of a settings group.
+
+    command: the command's name, for its own environment names. names: of the only rows that count, all where empty.
+    """
+    rows = [row for row in options_of(group) if not names or row.name in names]
+    return [SettingOption(row, group.__name__, command) for row in rows]
 
 
 def collect(group: type[Group], params: Mapping[str, Any]) -> Group:

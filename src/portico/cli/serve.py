@@ -1,23 +1,15 @@
-"""`portico serve`: share a folder, a file, or several.
+"""`portico serve`: share a folder, a file, or several."""
 
-`run` is what every command that serves files comes to. The order matters: sockets are opened before the machinery is
-loaded, so that a port in use is told at once, and a visitor who comes meanwhile waits in the kernel's queue.
-"""
-
-import gc
-import os
-import sys
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
-from portico.cli.group import Example, PageCommand, words_of_environment
+from portico.cli.group import Example, PageCommand
+from portico.cli.hosting import host, hosting
 from portico.cli.options import collect, options_for
-from portico.cli.places import Places, open_places
-from portico.cli.screen import Screen
-from portico.cli.shares import Share, parse_shares
-from portico.net.listening import close
+from portico.cli.places import open_places
+from portico.cli.shared import SharedFiles
+from portico.cli.shares import parse_shares
 from portico.settings import Files, Limits, Listen, Log
 
 _EXAMPLES = (
@@ -29,54 +21,9 @@ _EXAMPLES = (
 
 
 def _serve(paths: tuple[str, ...], **params: Any) -> int:
-    shares = parse_shares(paths)
+    offer = SharedFiles(parse_shares(paths), collect(Files, params))
     listen_to = collect(Listen, params)
-    return run(shares, params, lambda: open_places(listen_to), is_lan_ours=not listen_to.bind)
-
-
-def run(
-    shares: tuple[Share, ...],
-    params: Mapping[str, Any],
-    open_sockets: Callable[[], Places],
-    *,
-    is_lan_ours: bool,
-    announce: Callable[[Places], str] | None = None,
-) -> int:
-    """Serve until stopped. Returns the exit code.
-
-    params: the values of the command's options, among them those of Files, Limits and Log.
-    open_sockets: called once the settings are known to make sense. is_lan_ours: see `session.Plan`.
-    announce: a line for the screen before all others, None for none.
-    Raises UsageError and ConfigError, before anything is served.
-    """
-    files, limits, log = collect(Files, params), collect(Limits, params), collect(Log, params)
-    screen = Screen(sys.stdout.fileno(), sys.stdout.encoding or "utf-8", os.environ)
-    places = open_sockets()
-    try:
-        import asyncio
-
-        from portico.apps.files.web import event_loop
-        from portico.cli.session import Plan, Session
-
-        session = Session(
-            Plan(shares, files, limits, log, is_lan_ours, _stdin()), places, screen, words_of_environment()
-        )
-        if announce is not None:
-            screen.line(announce(places))
-        gc.enable()
-        gc.freeze()
-        with asyncio.Runner(loop_factory=event_loop) as runner:
-            return runner.run(session.run())
-    finally:
-        close(places.sockets)
-
-
-def _stdin() -> int:
-    """Return the descriptor of standard input, -1 where there is none."""
-    try:
-        return sys.stdin.fileno()
-    except (AttributeError, OSError, ValueError):  # None under pythonw, or replaced, or closed
-        return -1
+    return host(offer, hosting(params, is_lan_ours=not listen_to.bind), lambda: open_places(listen_to))
 
 
 command = PageCommand(

@@ -19,24 +19,21 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from portico import __version__
-from portico.apps.files.site import Site
-from portico.apps.files.web import answered_names
 from portico.cli import banner
 from portico.cli.browser import open_browser
 from portico.cli.keys import Keyboard
-from portico.cli.log import open_log
+from portico.cli.log import open_log, report_to
+from portico.cli.offer import Offer, Survey
 from portico.cli.places import Links, Places, links_of, open_lan
 from portico.cli.screen import Screen
-from portico.cli.shares import Share, described, entry_path, open_roots
 from portico.cli.words import Words
 from portico.errors import ConfigError
 from portico.net.addresses import Address
 from portico.net.listening import address_of, close, listen
 from portico.server.http import HttpServer
-from portico.settings import Files, Limits, Log
+from portico.settings import Limits, Log, Messages
 
 # The first request should not share the interpreter with the survey.
 _SURVEY_DELAY_S = 0.2
@@ -47,14 +44,14 @@ _CUT_CODE = 130
 class Plan:
     """What to serve and how.
 
-    is_lan_ours: the `l` key may open and close addresses (no --bind). keys_fd: where keys come from, if it is a
-    terminal; -1 for nowhere.
+    offer: what is served. is_lan_ours: the `l` key may open and close addresses (no --bind). keys_fd: where keys come
+    from, if it is a terminal; -1 for nowhere.
     """
 
-    shares: tuple[Share, ...]
-    files: Files
+    offer: Offer
     limits: Limits
     log: Log
+    messages: Messages
     is_lan_ours: bool
     keys_fd: int = -1
 
@@ -62,7 +59,7 @@ class Plan:
 class Session:
     """A server, its screen and its keys. Made before the loop runs, so that mistakes are reported without one.
 
-    places: sockets; this object closes them. Raises ConfigError for shares and log files that cannot be opened.
+    places: sockets; this object closes them. Raises ConfigError for an offer or a log file that cannot be opened.
     """
 
     def __init__(self, plan: Plan, places: Places, screen: Screen, words: Words) -> None:
@@ -72,10 +69,10 @@ class Session:
         self._moved = places.moved
         self._sockets = list(places.sockets)
         self._lan_sockets = [] if not plan.is_lan_ours else [s for s in self._sockets if links_of([s]).lan]
-        self._path = entry_path(plan.shares, plan.files.base)
-        self._site = Site(open_roots(plan.shares, plan.files), plan.files, names=answered_names(plan.files))
-        self._log, self._close_log = open_log(plan.log, screen)
-        self._server = HttpServer(self._site, plan.limits, self._log)
+        self._offer = plan.offer
+        self._log, self._close_log = open_log(plan.log, screen, is_alone=plan.offer.is_silent)
+        self._reporting = report_to(screen)
+        self._server = HttpServer(self._offer.open(), plan.limits, self._log, messages=plan.messages)
         self._keyboard = Keyboard.at(plan.keys_fd, self._pressed) if screen.is_terminal else None
         self._stopping = asyncio.Event()
         self._is_cut = False
@@ -88,37 +85,54 @@ class Session:
             loop.add_signal_handler(signal.SIGINT, self._interrupted)
             loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
         try:
-            await self._server.open(self._sockets)
-            self._greet()
-            survey = loop.call_later(_SURVEY_DELAY_S, self._start_survey)
-            if self._keyboard is not None:
-                self._keyboard.open()
-            await self._stopping.wait()
-            survey.cancel()
+            if not await self._has_started():
+                return _CUT_CODE if self._is_cut else 0
+            await self._serve()
             return await self._finish()
         finally:
             if self._keyboard is not None:
                 self._keyboard.close()
             close(self._sockets)
-            self._site.close()
+            self._offer.close()
             self._close_log()
+            self._reporting.close()
+
+    async def _has_started(self) -> bool:
+        """Start what is offered; False where someone wants to stop before it is ready."""
+        starting = asyncio.ensure_future(self._offer.start())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait((starting,))
+        return not starting.cancelled() and starting.result() is None
+
+    async def _serve(self) -> None:
+        await self._server.open(self._sockets)
+        self._greet()
+        survey = asyncio.get_running_loop().call_later(_SURVEY_DELAY_S, self._start_survey)
+        if self._keyboard is not None:
+            self._keyboard.open()
+        await self._stopping.wait()
+        survey.cancel()
 
     # the start
 
     def _greet(self) -> None:
         screen, words = self._screen, self._words
-        lines = banner.greeting(__version__, described(self._plan.shares), words, screen)
+        lines = self._offer.greeting(words, screen, None)
         if self._moved is not None:
             lines.append(banner.moved_line(self._moved, address_of(self._sockets[0]).port, words))
         lines += ["", *self._where(), ""]
         if self._keyboard is not None:
             lines += [f"  {screen.paint(words('keys'), 'dim')}", ""]
-        lines += [f"  {screen.paint(line, 'yellow')}" for line in self._wide_warnings()]
+        lines += [f"  {screen.paint(line, 'yellow')}" for line in self._offer.warnings(words)]
         screen.line("\n".join(lines))
 
     def _where(self) -> list[str]:
         links = self._links()
-        lines = banner.link_lines(links, self._words, self._screen)
+        lines = banner.link_lines(links, self._words(self._offer.lan_words), self._screen)
         if links.lan:
             code = banner.qr_lines(links.lan[0][0], self._screen) if self._keyboard is not None else []
             return [*lines, "", *code] if code else lines
@@ -127,36 +141,22 @@ class Session:
         return lines
 
     def _links(self) -> Links:
-        return links_of(self._sockets, self._path)
-
-    def _wide_warnings(self) -> list[str]:
-        wide = {"/": "whole-disk", os.path.realpath(os.path.expanduser("~")): "home"}
-        found = {os.path.realpath(share.path) for share in self._plan.shares}
-        return [self._words("wide", what=self._words(key)) for path, key in wide.items() if path in found]
+        return links_of(self._sockets, self._offer.path)
 
     # the survey
 
     def _start_survey(self) -> None:
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=self._survey, args=(loop,), name="survey", daemon=True).start()
+        survey, loop = self._offer.survey(self._words, self._screen), asyncio.get_running_loop()
+        if survey is not None:
+            threading.Thread(target=self._survey, args=(survey, loop), name="survey", daemon=True).start()
 
-    def _survey(self, loop: asyncio.AbstractEventLoop) -> None:
-        from portico.cli.survey import survey
-
-        files = self._plan.files
-        try:
-            roots = open_roots(self._plan.shares, replace(files, hidden=True))
-        except ConfigError:  # deleted meanwhile; requests will say so
-            return
-        found = survey(roots, shows_hidden=files.hidden, is_stopped=self._stopping.is_set)
-        for root in roots.values():
-            root.close()
-        lines = banner.survey_lines(found, self._words, self._screen)
+    def _survey(self, survey: Survey, loop: asyncio.AbstractEventLoop) -> None:
+        lines = survey(self._stopping.is_set)
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(self._surveyed, lines)
 
     def _surveyed(self, lines: list[str]) -> None:
-        if not self._stopping.is_set():
+        if lines and not self._stopping.is_set():
             self._screen.line("\n".join(lines))
 
     # keys
@@ -232,6 +232,7 @@ class Session:
         if self._server.active:
             screen.line(f"  {words('draining', n=self._server.active)}")
         cut = await self._server.drain(self._plan.limits.drain)
+        await self._offer.stop()
         totals = self._server.totals
         if cut:
             screen.line(f"  {words('cut', n=cut)}")

@@ -1,0 +1,74 @@
+"""`portico run`: run a WSGI or ASGI application."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from portico.cli.group import Example, PageCommand
+from portico.cli.hosted import Composition, HostedApp
+from portico.cli.hosting import host, hosting
+from portico.cli.mounts import parse_static
+from portico.cli.options import collect, options_for
+from portico.cli.places import open_places
+from portico.gateway.reference import parse_reference
+from portico.settings import App, Files, Limits, Listen, Log, Messages, Processes
+
+_EXAMPLES = (
+    Example("portico run", "run-example-found"),
+    Example("portico run main:app", "run-example-named"),
+    Example("portico run main:app --workers 4", "run-example-workers"),
+    Example("portico run 'main:create_app()' --reload", "run-example-reload"),
+    Example("portico run main:app --static /static=public", "run-example-static"),
+)
+# Of the options of files, those that a folder beside an application has a use for.
+_FILES = ("links", "hidden", "cors", "compress")
+_PROCESSES = (
+    *("workers", "start-timeout", "stuck-timeout"),
+    *("recycle-requests", "recycle-after", "recycle-memory"),
+)
+
+
+def parameters() -> Iterator[click.Parameter]:
+    """Yield the parameters of `run`, and of `check`, which reads them alike."""
+    yield click.Argument(["reference"], required=False, metavar="APP")
+    yield from options_for(Listen, "run")
+    yield from options_for(App, "run")
+    yield from options_for(Files, "run", _FILES)
+    yield from options_for(Processes, "run", _PROCESSES)
+    yield from options_for(Log, "run")
+    yield from options_for(Limits, "run")
+    yield from options_for(Messages, "run")
+
+
+def composition(reference: str | None, params: Mapping[str, Any]) -> Composition:
+    """Collect what is to be run; look for an application where none is named.
+
+    Raises UsageError and ConfigError for settings that make no sense, and where no application, or more than one, is
+    found.
+    """
+    from portico.cli.discovery import discover
+
+    app = collect(App, params)
+    files = replace(collect(Files, params), production=True, listing=False)
+    mounts = parse_static(app.static)
+    why = ""
+    if reference is None:
+        found = discover(app.app_dir or ".", os.environ)
+        reference, why = found.reference, found.where
+    parse_reference(reference)
+    workers, drain_s = collect(Processes, params).workers, collect(Limits, params).drain
+    return Composition(reference, app, files, mounts, why, drain_s, (workers or 1) > 1)
+
+
+def _run(reference: str | None, **params: Any) -> int:
+    offer = HostedApp(composition(reference, params))
+    listen_to = collect(Listen, params)
+    return host(offer, hosting(params, is_lan_ours=not listen_to.bind), lambda: open_places(listen_to))
+
+
+command = PageCommand(
+    "run", params=list(parameters()), arguments=[("APP", "run-app")], examples=_EXAMPLES, callback=_run
+)

@@ -1,0 +1,89 @@
+"""One worker: what a session is for a person, without banner, keys and totals, which are the supervisor's.
+
+    work
+      Offer.open            import the application: before anything is accepted
+      _run                  Offer.start -> HttpServer.open -> ready ... SIGTERM -> drain -> Offer.stop -> finished
+
+In: an offer, and the badge in the environment. Out: the exit code, and messages to the supervisor.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+from collections.abc import Mapping
+
+from portico.apps.files.web import event_loop
+from portico.cli.group import full_text
+from portico.cli.hosting import Hosting
+from portico.cli.log import open_log, report_to
+from portico.cli.offer import Offer
+from portico.cli.screen import Screen
+from portico.errors import ConfigError
+from portico.net.listening import close
+from portico.server.http import HttpServer
+from portico.workers.worker import WorkerLink
+
+FAILED_CODE = 2
+
+
+def work(offer: Offer, how: Hosting) -> int:
+    """Serve as a worker until the supervisor says otherwise, or is no more. Returns the exit code."""
+    link = WorkerLink.from_environment()
+    assert link is not None, "only a worker gets here"
+    try:
+        return _worked(link, offer, how)
+    except ConfigError as exc:
+        link.failed(full_text(exc))
+        return FAILED_CODE
+    finally:
+        offer.close()
+        link.close()
+
+
+def _worked(link: WorkerLink, offer: Offer, how: Hosting) -> int:
+    screen = Screen(sys.stdout.fileno(), sys.stdout.encoding or "utf-8", os.environ)
+    log, close_log = open_log(how.log, screen, is_alone=False)
+    report_to(screen)
+    try:
+        server = HttpServer(offer.open(), how.limits, log, messages=how.messages)
+        gc.enable()
+        gc.freeze()
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            return runner.run(_run(link, offer, server))
+    finally:
+        close_log()
+
+
+async def _run(link: WorkerLink, offer: Offer, server: HttpServer) -> int:
+    stopping = asyncio.Event()
+
+    def cut() -> None:
+        stopping.set()
+        server.abort()
+
+    link.watch(stopping.set, cut)
+    sockets = link.sockets()
+    try:
+        await offer.start()
+        await server.open(sockets)
+        link.ready()
+        link.beat_with(lambda: _figures(server))
+        await stopping.wait()
+        link.draining()
+        lost = await server.drain(server.limits.drain)
+        await offer.stop()
+        link.finished(lost)
+    finally:
+        close(sockets)
+    return 0
+
+
+def _figures(server: HttpServer) -> Mapping[str, int]:
+    totals = server.totals
+    return {
+        "requests": totals.requests,
+        "bytes_sent": totals.bytes_sent,
+        "active": server.active,
+        "connections": server.connections,
+    }
