@@ -263,6 +263,17 @@ def test_unix(opened: Open, folder: Path, mode: int) -> None:
     assert not os.path.exists("y")
 
 
+def test_unix_mode_of_the_address(opened: Open, folder: Path) -> None:
+    opened("unix:x?mode=640")
+    assert os.stat("x").st_mode & 0o777 == 0o640
+
+
+def test_unix_mode_of_the_address_where_ports_are_tried(folder: Path) -> None:
+    sockets = listen_free(parse_address("unix:x?mode=640"))
+    assert os.stat("x").st_mode & 0o777 == 0o640
+    close(sockets)
+
+
 def test_unix_mode_is_the_umasks_unless_given(opened: Open, folder: Path) -> None:
     before = os.umask(0o027)
     try:

@@ -4,6 +4,7 @@
       listen(address)                       listening: Address -> bound sockets, or PortTaken / ConfigError
         holder(port)                        ports: who has it, for PortTaken's message
         own_addresses()                     lan: what could have been meant, for "not an address of this machine"
+    activated_sockets()                     activation: those that systemd opened
       address_of(socket)                    listening: the port that port 0 turned into
         url(address)                        addresses: what a person opens
       lan_addresses(), own_names()          lan: what others on the network open; what a Host field may say

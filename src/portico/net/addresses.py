@@ -1,7 +1,7 @@
 """Addresses as people write them: text in, `Address` out, and back.
 
     HOST:PORT  HOST  PORT  :PORT  *:PORT  [::1]:PORT  ::1     with tcp:// or udp:// before it, or not
-    unix:PATH  unix:@NAME                                     a socket file; a name without a file (Linux)
+    unix:PATH  unix:PATH?mode=660  unix:@NAME                 a socket file, with permissions; a name without a file
     fd:N                                                      a socket that this process inherited
 
 Invariant: `parse_address(str(a)) == a` for every address that `parse_address` returns. Nothing is looked up here:
@@ -23,6 +23,8 @@ _SCHEME_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _OPENED_AS: Final = {"127.0.0.1": "localhost", ALL_INTERFACES: "localhost", "0.0.0.0": "localhost", "::": "localhost"}
 _MAX_NUMBER_DIGITS: Final = 9  # more would not fit the C int that a descriptor is
 _MAX_NAME: Final = 253  # RFC 1035 section 2.3.4, without the length bytes
+_MODE: Final = "?mode="
+_MAX_MODE: Final = 0o777
 _FORMS: Final = "HOST:PORT, :PORT, [IPV6]:PORT, unix:PATH or fd:N"
 
 
@@ -34,6 +36,7 @@ class Address(NamedTuple):
     port: 0 to 65535; 0 lets the system choose.
     path: of the socket file, or "@" and a name in the abstract name space; never empty, no NUL.
     number: of the inherited file descriptor.
+    mode: permissions of the socket file, 0 to 0o777; None leaves them to the umask.
     """
 
     kind: Kind
@@ -41,10 +44,11 @@ class Address(NamedTuple):
     port: int = 0
     path: str = ""
     number: int = -1
+    mode: int | None = None
 
     def __str__(self) -> str:
         if self.kind == "unix":
-            return f"unix:{self.path}"
+            return f"unix:{self.path}" + ("" if self.mode is None else f"{_MODE}{self.mode:o}")
         if self.kind == "fd":
             return f"fd:{self.number}"
         # A host called "unix" or "fd" would be taken for the prefix.
@@ -56,14 +60,18 @@ def parse_address(text: str, *, default_port: int | None = None, default_scheme:
     """Read an address in one of the forms that the module's docstring lists.
 
     text: without surrounding white space. A bare number is a port of localhost. `unix:` and `fd:` may be followed
-        by slashes (`unix:///run/x`); a host that is really called "unix" is written `tcp://unix:PORT`.
+        by slashes (`unix:///run/x`); a host that is really called "unix" is written `tcp://unix:PORT`. The path of a
+        socket has no question mark.
     default_port: for text without a port; None makes the port obligatory.
     default_scheme: for text without a scheme.
     Raises UsageError with one line: what was seen, what is allowed.
     """
     kind, rest = _split_scheme(text, default_scheme)
     if kind == "unix":
-        return Address(kind, path=_parse_path(rest, text))
+        path, question, mode = rest.partition("?")
+        return Address(
+            kind, path=_parse_path(path, text), mode=_parse_mode(question + mode, text) if question else None
+        )
     if kind == "fd":
         return Address(kind, number=_parse_number(rest, text))
     host, found_port = _split_port(rest, text)
@@ -106,6 +114,15 @@ def _parse_path(rest: str, text: str) -> str:
     if path.strip("/") in ("", "@") or "\0" in path:
         raise UsageError(f"{excerpt(text)} names no socket; write unix:PATH, as in unix:/run/portico.sock")
     return path
+
+
+def _parse_mode(rest: str, text: str) -> int:
+    digits = rest.removeprefix(_MODE)
+    if digits == rest or not digits or digits.strip("01234567") or int(digits, 8) > _MAX_MODE:
+        raise UsageError(f"{excerpt(text)}: write the permissions as unix:PATH?mode=660, within 0 to 777")
+    if text.startswith(("unix:@", "unix://@")):
+        raise UsageError(f"{excerpt(text)} is no file, so it has no permissions; leave out {excerpt(rest)}")
+    return int(digits, 8)
 
 
 def _parse_number(rest: str, text: str) -> int:

@@ -53,10 +53,11 @@ def listen(address: Address, *, backlog: int = BACKLOG, mode: int | None = None)
     """Open the sockets of one address; all of them, or none.
 
     backlog: how many connections may wait to be accepted. udp and fd have no use for it.
-    mode: permissions of a socket file, as 0o660, in force before anyone can connect; None leaves them to the umask.
+    mode: permissions of a socket file, as 0o660, in force before anyone can connect; None for those of the address.
     Returns one socket or more, non-blocking and not inheritable; the caller gives them to `close` in the end.
     Raises PortTaken, or ConfigError where this machine cannot listen there; UsageError for a mode without a file.
     """
+    mode = address.mode if mode is None else mode
     if mode is not None and (address.kind != "unix" or address.path.startswith("@")):
         raise UsageError(f"{address} is no socket file, so it cannot have mode {mode:o}; write unix:PATH")
     if mode is not None and not 0 <= mode <= 0o777:
@@ -77,7 +78,7 @@ def listen_free(address: Address, *, tries: int = 20, backlog: int = BACKLOG) ->
     for port in range(address.port, min(address.port + tries, 65_536)) if address.port else (0,):
         candidate = address._replace(port=port)
         try:
-            return _OPENERS[address.kind](candidate, backlog, None)
+            return _OPENERS[address.kind](candidate, backlog, candidate.mode)
         except (OSError, UnicodeError) as exc:
             if not isinstance(exc, OSError) or exc.errno != errno.EADDRINUSE:
                 raise explain(exc, candidate) from exc
