@@ -142,8 +142,9 @@ class WebSocketConnection(asyncio.Protocol):
         """Take bytes from the peer."""
         codec = self._codec
         self._heard_s = self._server.clock.now_s
+        before = codec.frames
         events = codec.feed(data)
-        if codec.frames > self._allowed and not self._may_go_on():
+        if codec.frames > self._allowed and not self._may_go_on(before):
             return
         for event in events:
             if event.__class__ is MessageReceived:
@@ -210,20 +211,26 @@ class WebSocketConnection(asyncio.Protocol):
             else:
                 self._expect(self._server.messages.ws_close_timeout)
 
-    def _may_go_on(self) -> bool:
-        """Begin another second of counting frames; close where the last one is not over."""
-        now_s = self._server.clock.now_s
+    def _may_go_on(self, before: int) -> bool:
+        """Begin another second of counting frames; refuse the peer where the last one is not over, or too full.
+
+        before: frames received before those that raise the question.
+        """
         limit = self._server.messages.ws_max_rate
-        if now_s >= self._window_s + 1.0:
-            self._window_s = now_s
-            self._allowed = self._codec.frames + limit
-            return True
+        if self._server.clock.now_s >= self._window_s + 1.0:
+            self._count_from(before)
+            if self._codec.frames <= self._allowed:
+                return True
         reason = f"over {limit} frames a second"
         self._codec.refuse(1008, reason)
         self._drop_inbox()
         self._finish(1008, reason)
         self._answer()
         return False
+
+    def _count_from(self, frames: int) -> None:
+        self._window_s = self._server.clock.now_s
+        self._allowed = frames + self._server.messages.ws_max_rate
 
     async def receive(self) -> str | bytes:
         """Return the next message. Raises WebSocketClosed at the end, UsageError if somebody waits for it already."""
@@ -335,6 +342,7 @@ class WebSocketConnection(asyncio.Protocol):
             self.transport.pause_reading()
         else:
             self._heard_s = self._server.clock.now_s
+            self._count_from(self._codec.frames)  # what comes at once now is what we kept waiting
             self.transport.resume_reading()
 
     def _wake_receiver(self) -> None:
