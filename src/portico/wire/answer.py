@@ -6,7 +6,7 @@ makes heads of what applications say, whose field lines mostly repeat.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from portico.errors import UsageError, excerpt
 from portico.http.status import forbids_body, reason_phrase
@@ -52,31 +52,24 @@ class AnswerHead:
     __slots__ = ("_after", "_before", "has_body", "has_date", "is_last", "length", "status")
 
     def __init__(self, status: int, fields: Iterable[tuple[str, str]], length: int | None) -> None:
-        self._set(status, _final_line(status), field_lines(fields), length)
-
-    def _set(self, status: int, line: bytes, lines: bytes, length: int | None) -> None:
         self.status = status
         self.length = length
         self.has_body = not forbids_body(status)
         self.is_last = False
         self.has_date = False
-        self._before = line
-        self._after = lines
+        self._before = _final_line(status)
+        self._after = field_lines(fields)
         if length is not None and self.has_body:
             self._after += b"Content-Length: %d\r\n" % length
 
-    @classmethod
-    def prepared(cls, status: int, line: bytes, lines: bytes, length: int | None) -> "AnswerHead":
-        """Return a head from bytes that are known to be valid. line: the status line. lines: the field lines."""
-        head = cls.__new__(cls)
-        head._set(status, line, lines, length)
-        return head
+    def render(self, date_line: bytes, persistence: int, *, framing: bytes = b"", body: bytes = b"") -> bytes:
+        """Return the head, its empty line and a body.
 
-    def render(self, date_line: bytes, persistence: int, *, framing: bytes = b"") -> bytes:
-        """Return the head with its empty line. date_line: `Date: ...` with its CRLF. framing: a line that belongs."""
+        date_line: `Date: ...` and what other lines the server adds. framing: a line of the codec's, or b"".
+        """
         if self.has_date:
-            date_line = b""
-        return b"".join((self._before, date_line, self._after, framing, _CONNECTION_LINES[persistence], b"\r\n"))
+            date_line = date_line.partition(b"\n")[2]
+        return b"".join((self._before, date_line, self._after, framing, _CONNECTION_LINES[persistence], b"\r\n", body))
 
 
 class WholeAnswer:
@@ -104,20 +97,25 @@ class WholeAnswer:
         return data
 
 
-class _Length(int):
-    """The value of an application's Content-Length."""
+class _Special(NamedTuple):
+    """A field that says something to us. line: how it is sent, if it is. value: of a Content-Length."""
+
+    name: str
+    line: bytes
+    value: int = 0
 
 
-class _Date(bytes):
-    """The line of an application's own Date."""
+class _Status(NamedTuple):
+    status: int
+    line: bytes
+    has_body: bool
 
 
-_CLOSE = object()
+_CLOSE = _Special("connection", b"")
 # Fields of the connection (RFC 9110 7.6.1): they are the server's to say, or nobody's.
 _HOP_BY_HOP = frozenset("connection keep-alive proxy-connection te transfer-encoding upgrade".split())
 _MAX_LINES, _MAX_LINE, _MAX_STATUSES = 2048, 512, 256
-
-Pair = tuple[bytes, bytes] | tuple[str, str]
+_MAX_DIGITS = 18
 
 
 class AppHeads:
@@ -131,52 +129,42 @@ class AppHeads:
     __slots__ = ("_lines", "_statuses")
 
     def __init__(self) -> None:
-        self._lines: dict[Any, Any] = {}
-        self._statuses: dict[int | str, tuple[int, bytes]] = {}
+        self._lines: dict[Any, bytes | _Special] = {}
+        self._statuses: dict[int | str, _Status] = {}
 
     def of_bytes(self, status: int, pairs: Iterable[Iterable[bytes]]) -> AnswerHead:
         """Return the head of an ASGI answer. Raises UsageError for what may not be sent."""
-        known = self._statuses.get(status) or self._learn_status(status, lambda: (status, _final_line(status)))
-        return self._head(known, pairs)
+        return self._head(self._statuses.get(status) or self._learn_status(status, _read_number), pairs)
 
     def of_text(self, status: str, pairs: Iterable[tuple[str, str]]) -> AnswerHead:
         """Return the head of a WSGI answer. status: as `200 OK`. Raises UsageError for what may not be sent."""
-        known = self._statuses.get(status) or self._learn_status(status, lambda: _parse_status(status))
-        return self._head(known, pairs)
+        return self._head(self._statuses.get(status) or self._learn_status(status, _read_status), pairs)
 
-    def _head(self, status: tuple[int, bytes], pairs: Iterable[Iterable[Any]]) -> AnswerHead:
+    def _head(self, status: _Status, pairs: Iterable[Iterable[Any]]) -> AnswerHead:
+        head = AnswerHead.__new__(AnswerHead)
+        head.status, head._before, head.has_body = status
+        head.is_last = head.has_date = False
+        head.length = None
         recall = self._lines.get
         lines = []
-        length: int | None = None
-        head_date = is_last = False
         for pair in pairs:
             line = (recall(pair) if pair.__class__ is tuple else None) or self._learn(pair)
-            kind = line.__class__
-            if kind is bytes:
-                lines.append(line)
-            elif kind is _Length:
-                if length is not None and length != line:
-                    raise UsageError(f"two Content-Lengths, {length} and {line}")
-                length = int(line)
-            elif kind is _Date:
-                head_date = True
+            if line.__class__ is bytes:
                 lines.append(line)
             else:
-                is_last = True
-        head = AnswerHead.prepared(status[0], status[1], b"".join(lines), length)
-        head.is_last = is_last
-        head.has_date = head_date
+                lines.append(_note(head, line))  # type: ignore[arg-type]
+        head._after = b"".join(lines)
         return head
 
-    def _learn_status(self, key: int | str, make: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
-        known = make()
+    def _learn_status(self, key: Any, read: Callable[[Any], _Status]) -> _Status:
+        status = read(key)
         if len(self._statuses) >= _MAX_STATUSES:
             self._statuses.clear()
-        self._statuses[key] = known
-        return known
+        self._statuses[key] = status
+        return status
 
-    def _learn(self, pair: Iterable[Any]) -> Any:
-        """Validate a field and return what it means: a line, a _Length, a _Date, _CLOSE; b"" for one to leave out."""
+    def _learn(self, pair: Iterable[Any]) -> bytes | _Special:
+        """Validate a field. Returns its line, b"" for one to leave out, or what else it means."""
         key = tuple(pair)
         if len(key) != 2:
             raise UsageError(f"a field is a name and a value, not {len(key)} things")
@@ -185,32 +173,51 @@ class AppHeads:
             raise UsageError(f"a field is made of text, not of {type(name).__name__} and {type(value).__name__}")
         value = value.strip(" \t")
         check_field(name, value)
-        lower = name.lower()
-        line = _read_field(lower, value, f"{name}: {value}\r\n".encode("latin-1"))
-        if lower != "set-cookie" and len(line if isinstance(line, bytes) else b"") <= _MAX_LINE:
+        line = f"{name}: {value}\r\n".encode("latin-1")
+        meaning = _read_field(name.lower(), value, line)
+        if name.lower() != "set-cookie" and len(line) <= _MAX_LINE:
             if len(self._lines) >= _MAX_LINES:
                 self._lines.clear()
-            self._lines[key] = line
-        return line
+            self._lines[key] = meaning
+        return meaning
 
 
-def _read_field(name: str, value: str, line: bytes) -> Any:
+def _note(head: AnswerHead, field: _Special) -> bytes:
+    """Set in a head what a field means; return what is sent of it."""
+    if field is _CLOSE:
+        head.is_last = True
+    elif field.name == "date":
+        head.has_date = True
+    elif head.length not in (None, field.value):
+        raise UsageError(f"two Content-Lengths, {head.length} and {field.value}")
+    else:
+        is_second = head.length is not None
+        head.length = field.value
+        return field.line if head.has_body and not is_second else b""
+    return field.line
+
+
+def _read_field(name: str, value: str, line: bytes) -> bytes | _Special:
     if name == "content-length":
-        if not (value.isascii() and value.isdigit() and len(value) <= 18):
+        if not (value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS):
             raise UsageError(f"Content-Length {excerpt(value)} is not a number")
-        return _Length(value)
+        return _Special(name, line, int(value))
     if name == "connection" and "close" in {option.strip(" \t") for option in value.lower().split(",")}:
         return _CLOSE
     if name in _HOP_BY_HOP:
         return b""
-    return _Date(line) if name == "date" else line
+    return _Special(name, line) if name == "date" else line
 
 
-def _parse_status(text: str) -> tuple[int, bytes]:
+def _read_number(status: int) -> _Status:
+    return _Status(status, _final_line(status), not forbids_body(status))
+
+
+def _read_status(text: str) -> _Status:
     """Read `200 OK`; any reason that may be sent is passed on (RFC 9112 section 4)."""
     digits, _, reason = text.partition(" ")
     if not (len(digits) == 3 and digits.isascii() and digits.isdigit()):
         raise UsageError(f"{excerpt(text)} is not a status: 200 OK")
     _final_line(int(digits))
     check_field("reason", reason.strip(" \t"))
-    return int(digits), f"HTTP/1.1 {text}\r\n".encode("latin-1")
+    return _Status(int(digits), f"HTTP/1.1 {text}\r\n".encode("latin-1"), not forbids_body(int(digits)))

@@ -238,7 +238,7 @@ class ServerCodec:
             body = b"".join(writer.write(body)) + writer.end(())
             self.fault = writer.fault
             self.is_last = True
-        self._out.append(head.render(date_line, self._persistence(), framing=framing) + body)
+        self._out.append(head.render(date_line, self._persistence(), framing=framing, body=body))
         self.request = None
         self.closing = self._is_deaf = self.is_last
 
