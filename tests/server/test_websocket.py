@@ -423,12 +423,13 @@ async def test_a_silent_peer_that_answers_nothing_is_left(scene: Scene, stage: S
     await scene.left()
 
 
-async def test_a_close_that_is_not_answered_ends_in_time(scene: Scene, stage: Stage) -> None:
+@pytest.mark.parametrize("ws_ping_interval", [20, 1])
+async def test_a_close_that_is_not_answered_ends_in_time(scene: Scene, stage: Stage, ws_ping_interval: int) -> None:
     async def app(socket: WebSocket) -> None:
         socket.close()
         await socket.receive()
 
-    caller = await (await scene.open(app)).call()
+    caller = await (await scene.open(app, ws_ping_interval=ws_ping_interval)).call()
     assert await caller.hear() == CloseReceived(1000, "")
     stage.pass_time(9)
     assert scene.ends == []

@@ -391,19 +391,19 @@ class WebSocketConnection(asyncio.Protocol):
     def _check_silence(self, now_s: float) -> float:
         """Ping a peer that is silent, and give up one that does not answer."""
         messages = self._server.messages
-        if self._heard_s < self._pinged_s:
-            if now_s >= self._pinged_s + messages.ws_ping_timeout:
-                reason = f"no answer to a ping within {messages.ws_ping_timeout:g} s"
-                self._finish(NO_CLOSE, reason)
-                self.close(1011, reason)
-                return self._due_s
-            return self._pinged_s + messages.ws_ping_timeout
-        if now_s >= self._heard_s + messages.ws_ping_interval:
-            self._pinged_s = now_s
-            self._codec.send_ping()
-            self._flush()
-            return now_s + messages.ws_ping_timeout
-        return self._heard_s + messages.ws_ping_interval
+        is_asked = self._heard_s < self._pinged_s
+        due_s = self._pinged_s + messages.ws_ping_timeout if is_asked else self._heard_s + messages.ws_ping_interval
+        if now_s < due_s:
+            return due_s
+        if is_asked:
+            reason = f"no answer to a ping within {messages.ws_ping_timeout:g} s"
+            self._finish(NO_CLOSE, reason)
+            self.close(1011, reason)
+            return self._due_s
+        self._pinged_s = now_s
+        self._codec.send_ping()
+        self._flush()
+        return now_s + messages.ws_ping_timeout
 
     def _check_end(self, now_s: float) -> float:
         """Cut a handshake that takes too long; answer for an application that does not listen."""
