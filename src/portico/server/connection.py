@@ -58,7 +58,6 @@ class HttpConnection(asyncio.Protocol):
         "_is_taking",
         "_origin",
         "_sent",
-        "_task",
         "_writable",
         "address",
         "asked_s",
@@ -92,7 +91,6 @@ class HttpConnection(asyncio.Protocol):
         self.mark_s = 0.0  # when that was
         self.moved = 0  # bytes received and written
         self._sent = 0  # bytes of the streamed answer under way
-        self._task: asyncio.Task[None] | None = None
         self.transfer: Transfer | None = None
         self._writable: asyncio.Future[None] | None = None
         self._origin: Origin | None = None
@@ -127,17 +125,12 @@ class HttpConnection(asyncio.Protocol):
             exchange.note = exchange.note or "cut"
             self._end(exchange, self._sent)
             exchange.status = exchange.status or GONE
+            if not exchange.keeps_running:
+                exchange.stop()
         if self.transfer is not None:
             self.transfer.close()
             self.transfer = None
-        if exchange is None or not exchange.keeps_running:
-            self.stop_handler()
         self._wake()
-
-    def stop_handler(self) -> None:
-        """Cancel what runs for the exchange under way."""
-        if self._task is not None:
-            self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
@@ -149,6 +142,7 @@ class HttpConnection(asyncio.Protocol):
         self._is_ended = True
         if self.exchange is not None:
             self.exchange.wake()
+        self._take_buffered()
         self._take(self.codec.feed_eof())
         return not self.transport.is_closing()
 
@@ -230,6 +224,8 @@ class HttpConnection(asyncio.Protocol):
             self._wait_turn(exchange)
         else:
             self.handle(exchange)
+        if not exchange.status:
+            server.wheel.hasten(self, self.asked_s + server.limits.answer_timeout)
 
     def handle(self, exchange: Exchange) -> None:
         """Call the handler."""
@@ -240,12 +236,11 @@ class HttpConnection(asyncio.Protocol):
                 self._start(exchange, work)
             elif not exchange.status and not exchange.is_deferred:
                 self._crash(exchange, _SILENT)
-        except (Exception, SystemExit) as exc:  # the root of what a handler does
+        except (Exception, SystemExit, BaseExceptionGroup) as exc:  # the root of what a handler does
             server.report(exc)
             self._crash(exchange, _FAILED)
         if not exchange.status:
             server.turns.take(exchange)
-            server.wheel.hasten(self, self.asked_s + server.limits.answer_timeout)
 
     def _wait_turn(self, exchange: Exchange) -> None:
         turns = self.server.turns
@@ -257,14 +252,14 @@ class HttpConnection(asyncio.Protocol):
 
     def take_turn(self, exchange: Exchange) -> None:
         """Call the handler of an exchange that waited, if it is still wanted."""
-        if self.exchange is exchange and not exchange.status:
+        if self.exchange is exchange and not self.transport.is_closing():
             self.handle(exchange)
             self._go_on()
 
     def _start(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
         task = self.server.tasks.start(self._run(exchange, work))
         if task is not None:
-            self._task = task
+            exchange.tasks += (task,)
 
     async def _run(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
         """Run what waits: a handler, or an answer that an iterator yields."""
@@ -276,16 +271,13 @@ class HttpConnection(asyncio.Protocol):
                 self.cut(exchange, _UNFINISHED)
         except Gone:
             self.cut(exchange, "cut")
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # by us, who are done with the exchange then, or by the application itself
             self._crash(exchange, _FAILED)
-            raise
-        except (Exception, SystemExit) as exc:  # the root of a task
+        except (Exception, SystemExit, BaseExceptionGroup) as exc:  # the root of a task
             # Answering what the peer spoilt meanwhile, and was refused for, is nobody's mistake.
             if self.exchange is exchange or not isinstance(exc, UsageError):
                 self.server.report(exc)
             self._crash(exchange, _FAILED)
-        if self._task is asyncio.current_task():
-            self._task = None
         self._go_on()
 
     def _crash(self, exchange: Exchange, reason: str) -> None:
@@ -350,13 +342,13 @@ class HttpConnection(asyncio.Protocol):
     def send_reply(self, exchange: Exchange, head: AnswerHead, body: bytes) -> None:
         """Send a complete answer that is made for this exchange alone; the exchange is over."""
         codec = self.codec
-        codec.send_reply(head, body, self.server.clock.date_line)
+        sent = codec.send_reply(head, body, self.server.clock.date_line)
         if codec.fault:
             exchange.note = exchange.note or codec.fault
-        self._end(exchange, len(body))
+        self._end(exchange, sent)
         if not self._is_taking:
             self._go_on()
-        elif len(body) > _BATCHED_BYTES:
+        elif sent > _BATCHED_BYTES:
             self._flush()
 
     def _end(self, exchange: Exchange, sent: int) -> None:
@@ -367,6 +359,8 @@ class HttpConnection(asyncio.Protocol):
         server.count(self, exchange, sent)
         if exchange.has_turn:
             server.turns.give(exchange)
+        elif server.turns.is_full:
+            server.turns.leave(exchange)
         if exchange.waiter is not None:
             exchange.wake()
 
@@ -395,6 +389,8 @@ class HttpConnection(asyncio.Protocol):
             release(body)
             self.finish(exchange)
         else:
+            if exchange.has_turn:  # the application is done; how long the peer takes to read is not its affair
+                self.server.turns.give(exchange)
             self.server.wheel.hasten(self, self.server.clock.now_s + self.server.limits.rate_window)
             self.transfer = Transfer(self, exchange, body, self.server.buffers)
             self.transfer.resume()
@@ -432,7 +428,6 @@ class HttpConnection(asyncio.Protocol):
         other = WebSocketConnection(server, self.transport, codec, exchange.origin)
         other.address = self.address
         server.replace(self, other)
-        self._task = None
         self._is_replaced = True
         other.take_over(rest)
         return other
@@ -479,8 +474,9 @@ class HttpConnection(asyncio.Protocol):
     async def writable(self) -> None:
         """Wait until the transport has handed everything to the kernel. Raises Gone when it never will."""
         if self.is_paused:
-            self._writable = self.server.loop.create_future()
-            await self._writable
+            if self._writable is None or self._writable.done():
+                self._writable = self.server.loop.create_future()
+            await asyncio.shield(self._writable)
         self._check_open()
 
     def _check_open(self) -> None:
@@ -529,9 +525,14 @@ class HttpConnection(asyncio.Protocol):
         if self.exchange is None:
             self.transport.resume_reading()
             if self.codec.buffered:
-                self._take(self.codec.feed(b""))
+                # Not from here, where the handler that answered last may be on the stack, with its context.
+                self.server.tasks.soon(self._take_buffered)
         elif not self._is_full():
             self.transport.resume_reading()
+
+    def _take_buffered(self) -> None:
+        if self.exchange is None and self.codec.buffered and not self.is_paused:
+            self._take(self.codec.feed(b""))
 
     def _is_full(self) -> bool:
         """Tell whether as much waits for the exchange under way, or behind it, as may."""
@@ -554,7 +555,9 @@ class HttpConnection(asyncio.Protocol):
             if size <= _JOINED_BYTES:
                 self.transport.write(b"".join(out))
             else:
-                self.transport.writelines(out)
+                # writelines alone does not pause us on asyncio before 3.12.9 and 3.13.2 (CVE-2024-12254); write does.
+                self.transport.writelines(out[:-1])
+                self.transport.write(out[-1])
         if self.codec.closing:
             self._close()
 

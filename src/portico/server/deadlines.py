@@ -25,7 +25,8 @@ def check(connection: "HttpConnection", now_s: float) -> float | None:
     connection.mark = -1
     due_s, act = _idle_deadline(connection)
     if now_s < due_s:
-        return due_s
+        # Before that a request may come, and the idleness behind it has a limit of its own.
+        return min(due_s, now_s + connection.server.limits.keep_alive_timeout)
     act()
     return now_s + _AGAIN_S
 
@@ -47,7 +48,7 @@ def _check_handler(connection: "HttpConnection", now_s: float) -> float | None:
     if exchange is None or exchange.status or now_s < connection.asked_s + limits.answer_timeout:
         return None
     connection.fail(503, f"the application gave no answer within {limits.answer_timeout:g} s")
-    connection.stop_handler()
+    exchange.stop()
     return now_s + _AGAIN_S
 
 

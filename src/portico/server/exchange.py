@@ -87,8 +87,9 @@ class Inbox:
 
     async def wait(self) -> None:
         """Wait until `take` has something to say."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
+        if self._waiter is None or self._waiter.done():
+            self._waiter = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._waiter)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -104,6 +105,7 @@ class Exchange:
     keeps_running: set by a handler that wants to be told of a peer that goes (`gone`) instead of being cancelled.
     is_deferred: set by a plain function that answers after it has returned.
     is_pushed: an answer has begun and not ended. has_turn: counted among the requests under way. waiter: of `gone`.
+    tasks: what runs for it, and was not over at once.
     """
 
     __slots__ = (
@@ -119,6 +121,7 @@ class Exchange:
         "request",
         "started_s",
         "status",
+        "tasks",
         "waiter",
     )
 
@@ -131,6 +134,7 @@ class Exchange:
         self.coding = ""
         self.note = ""
         self.keeps_running = self.is_deferred = self.is_pushed = self.has_turn = False
+        self.tasks: tuple[asyncio.Task[None], ...] = ()
         self.waiter: asyncio.Future[None] | None = None
         self.inbox = Inbox() if request.body_length != 0 else None
 
@@ -160,6 +164,11 @@ class Exchange:
         """Let go on who waits in `gone`."""
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
+
+    def stop(self) -> None:
+        """Cancel what runs for it."""
+        for task in self.tasks:
+            task.cancel()
 
     def take_turn(self) -> None:
         """Go on after waiting for others to end."""

@@ -12,7 +12,7 @@ Context variables that a request sets are gone with it: a spare whose context wa
 import asyncio
 from asyncio import _enter_task, _leave_task
 from collections.abc import Coroutine, Generator
-from contextvars import Context, copy_context
+from contextvars import Context
 from types import coroutine
 from typing import Any
 
@@ -20,39 +20,27 @@ Work = Coroutine[Any, Any, None]
 
 
 class Spare:
-    """A task that does one thing, which is found later. context: its own. is_spent: it has adopted something."""
+    """A task that does one thing, which is found later. context: its own. base: a copy from before its use."""
 
-    __slots__ = ("_base", "_loop", "_parked", "_waits_for", "_work", "context", "is_spent", "task")
+    __slots__ = ("_loop", "_parked", "_waits_for", "_work", "base", "context", "task")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, base: Context) -> None:
         self._loop = loop
         self._work: Work | None = None
         self._waits_for: Any = None
         self._parked: asyncio.Future[None] | None = None
-        self.is_spent = False
-        self.context: Context = copy_context()
-        self._base = self.context.copy()
+        self.context = base.copy()
+        self.base = base
         self.task: asyncio.Task[None] = loop.create_task(self._main(), context=self.context)
-
-    @property
-    def is_fit(self) -> bool:
-        """Whether it can still be used, and nothing was left behind in its context."""
-        return not (self.is_spent or self.task.done() or self.task.cancelling()) and self.context == self._base
 
     def adopt(self, work: Work, waits_for: Any) -> None:
         """Be the task of what has begun. waits_for: what it yielded, a future or None."""
-        self.is_spent = True
         self._work = work
         self._waits_for = waits_for
         if self._parked is None:
             self.task.add_done_callback(self._end)
         elif not self._parked.done():
             self._parked.set_result(None)
-
-    def drop(self) -> None:
-        """End it unused."""
-        self.is_spent = True
-        self.task.cancel()
 
     async def _main(self) -> None:
         if self._work is None:
@@ -62,8 +50,13 @@ class Spare:
             except asyncio.CancelledError as exc:
                 if self._work is None:
                     raise
-                return await self._go_on(exc)
+                return await self._go_on(self._interrupt(exc))
         await self._go_on(None)
+
+    def _interrupt(self, exc: asyncio.CancelledError) -> asyncio.CancelledError | None:
+        """Cancel what the work waits for, as Task.cancel does. Returns what to tell the work where that cannot be."""
+        waits_for = self._waits_for
+        return exc if waits_for is None or not waits_for.cancel(*exc.args) else None
 
     @coroutine
     def _go_on(self, exc: BaseException | None) -> Generator[Any, Any, None]:
@@ -92,37 +85,42 @@ class Spare:
         work, self._work = self._work, None
         if work is not None:
             self._work = work
-            self._loop.create_task(self._tell())
+            self.task = self._loop.create_task(self._tell(), context=self.context)
 
     async def _tell(self) -> None:
-        await self._go_on(asyncio.CancelledError())
+        await self._go_on(self._interrupt(asyncio.CancelledError()))
 
 
 class Spares:
-    """Starts coroutines with at most one spare at a time."""
+    """Starts coroutines with at most one spare at a time. base: the context that each begins in."""
 
-    __slots__ = ("_loop", "_spare")
+    __slots__ = ("_base", "_loop", "_spare")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, base: Context) -> None:
+        self._base = base
         self._loop = loop
         self._spare: Spare | None = None
 
     def start(self, work: Work) -> "asyncio.Task[None] | None":
         """Run `work` until it waits. Returns its task, None if it has ended. Raises what it raises until then."""
-        loop = self._loop
-        if asyncio.current_task(loop) is not None:
-            return loop.create_task(work)
         spare = self._spare
-        if spare is None or not spare.is_fit:
-            self.close()
-            spare = self._spare = Spare(loop)
-        _enter_task(loop, spare.task)
+        if spare is None or spare.task.cancelling():
+            spare = self._spare = Spare(self._loop, self._base)
+        try:
+            _enter_task(self._loop, spare.task)
+        except RuntimeError:  # another task is at work, whose identity this one must not take
+            return self._loop.create_task(work)
         try:
             waits_for = spare.context.run(work.send, None)
         except StopIteration:
+            if spare.context != spare.base:
+                self.close()
             return None
+        except BaseException:
+            self.close()
+            raise
         finally:
-            _leave_task(loop, spare.task)
+            _leave_task(self._loop, spare.task)
         spare.adopt(work, waits_for)
         self._spare = None
         return spare.task
@@ -130,5 +128,5 @@ class Spares:
     def close(self) -> None:
         """End the spare; what runs goes on."""
         if self._spare is not None:
-            self._spare.drop()
+            self._spare.task.cancel()
             self._spare = None

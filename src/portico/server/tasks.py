@@ -1,11 +1,13 @@
 """Coroutines that begin at once, and become a task only if they have to wait.
 
 A handler that never waits is over before `start` returns: no task was scheduled and no turn of the loop spent on it.
+Each begins in the context that the server was opened in: what one request sets, no other sees, whoever's turn it was.
 """
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from typing import Any
 
 from portico.server.spare import Spares
@@ -16,26 +18,33 @@ Work = Coroutine[Any, Any, None]
 class Tasks:
     """The tasks of one loop. running: those that have not ended; the loop itself holds them only weakly."""
 
-    __slots__ = ("_loop", "_spares", "running")
+    __slots__ = ("_context", "_loop", "_spares", "running")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._spares = Spares(loop) if sys.version_info < (3, 12) else None
+        self._context = copy_context()
+        self._spares = Spares(loop, self._context) if sys.version_info < (3, 12) else None
         self.running: set[asyncio.Task[None]] = set()
 
     def start(self, work: Work) -> "asyncio.Task[None] | None":
-        """Run a coroutine to its first wait. Returns its task, None if it has ended already. It must not raise."""
+        """Run a coroutine to its first wait. Returns its task, None if it has ended already. It must not raise.
+
+        What a task starts belongs to its request, and goes on in its context.
+        """
         if self._spares is not None:
             task = self._spares.start(work)
-            if task is None:
-                return None
         else:
-            task = asyncio.Task(work, loop=self._loop, eager_start=True)  # type: ignore[call-arg, unused-ignore]
-            if task.done():
-                return None
+            context = None if asyncio.current_task(self._loop) else self._context.copy()
+            task = asyncio.Task(work, loop=self._loop, context=context, eager_start=True)  # type: ignore[call-arg, unused-ignore]
+        if task is None or task.done():
+            return None
         self.running.add(task)
         task.add_done_callback(self.running.discard)
         return task
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call back in the next turn of the loop, out of the context and the stack of whoever asks."""
+        self._loop.call_soon(callback, context=self._context.copy())
 
     def close(self) -> None:
         """Let go of what was kept for the next one."""

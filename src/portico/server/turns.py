@@ -5,7 +5,8 @@ the next ones queue, and beyond `max_waiting` in the queue they are refused. Idl
 """
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from portico.settings import Limits
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 class Turns:
     """The turns of one server. active: taken. is_full: the next request has to wait."""
 
-    __slots__ = ("_limits", "_queue", "active", "is_full")
+    __slots__ = ("_context", "_limits", "_queue", "active", "is_full")
 
     def __init__(self, limits: Limits) -> None:
+        self._context = copy_context()
         self._limits = limits
-        self._queue: deque[Exchange] = deque()
+        self._queue: OrderedDict[Exchange, None] = OrderedDict()  # the first comes first, and any may leave
         self.active = 0
         self.is_full = False
 
@@ -39,22 +41,31 @@ class Turns:
         """Count a request that was not answered at once."""
         exchange.has_turn = True
         self.active += 1
-        self.is_full = self.active >= self._limits.max_active
+        self._measure()
 
     def wait(self, exchange: "Exchange") -> None:
         """Queue a request."""
-        self._queue.append(exchange)
+        self._queue[exchange] = None
+
+    def leave(self, exchange: "Exchange") -> None:
+        """Let go of a request that is over, if it still waits."""
+        self._queue.pop(exchange, None)
+        self._measure()
 
     def give(self, exchange: "Exchange") -> None:
         """Count a request that is over; the next in the queue is up in the next turn of the loop."""
         exchange.has_turn = False
         self.active -= 1
+        self._measure()
         if self._queue:
-            asyncio.get_running_loop().call_soon(self._advance)
-        else:
-            self.is_full = self.active >= self._limits.max_active
+            # Not in the context of the request that is over, which is nothing to the next.
+            asyncio.get_running_loop().call_soon(self._advance, context=self._context.copy())
+
+    def _measure(self) -> None:
+        self.is_full = bool(self._queue) or self.active >= self._limits.max_active
 
     def _advance(self) -> None:
         while self._queue and self.active < self._limits.max_active:
-            self._queue.popleft().take_turn()
-        self.is_full = bool(self._queue) or self.active >= self._limits.max_active
+            exchange, _ = self._queue.popitem(last=False)
+            exchange.take_turn()
+        self._measure()

@@ -214,8 +214,10 @@ class ServerCodec:
         self.request = None
         self.closing = self._is_deaf = self.is_last
 
-    def send_reply(self, head: AnswerHead, body: bytes, date_line: bytes) -> None:
+    def send_reply(self, head: AnswerHead, body: bytes, date_line: bytes) -> int:
         """Answer the current request completely, once. The body is left out where there must be none.
+
+        Returns how much of it was sent.
 
         A body that is longer than the head says is cut; behind one that is shorter the connection closes. `fault`
         says so.
@@ -241,6 +243,7 @@ class ServerCodec:
         self._out.append(head.render(date_line, self._persistence(), framing=framing, body=body))
         self.request = None
         self.closing = self._is_deaf = self.is_last
+        return len(body)
 
     def send_head(self, head: AnswerHead, date_line: bytes) -> None:
         """Begin an answer that `send_body` and `send_end` complete.
