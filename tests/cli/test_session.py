@@ -15,8 +15,9 @@ import pytest
 from tests.cli.running import DEADLINE_S, Output, StartTerminal, fetch
 
 from portico.cli.places import Moved, Places, open_places
+from portico.cli.plan import Plan
 from portico.cli.screen import Screen
-from portico.cli.session import Plan, Session
+from portico.cli.session import Session
 from portico.cli.shared import SharedFiles
 from portico.cli.shares import Share
 from portico.cli.words import Language, Words
@@ -24,7 +25,7 @@ from portico.errors import ConfigError
 from portico.net.lan import lan_addresses
 from portico.net.listening import close
 from portico.net.ports import Holder
-from portico.settings import Files, Limits, Listen, Log, Messages
+from portico.settings import Files, Limits, Listen, Log
 
 BIG = 64 * 1024 * 1024  # more than the kernel takes from a server whose peer does not read
 needs_lan = pytest.mark.skipif(not lan_addresses(), reason="this machine has only loopback")
@@ -42,7 +43,7 @@ class Stage:
         self.output = Output(master)
         self.places = open_places(Listen(port=0))
         self.port: int = self.places.sockets[0].getsockname()[1]
-        self.plan = Plan(offer(str(site)), Limits(), Log(), Messages(), True, slave)
+        self.plan = Plan(offer=offer(str(site)), is_lan_ours=True, keys_fd=slave)
         self.language: Language = "en"
         self.environ = {"TERM": "xterm"}
         self._master = master

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from portico.cli.group import Example, PageCommand
-from portico.cli.hosting import host, hosting
+from portico.cli.hosting import host
 from portico.cli.options import collect, options_for
 from portico.cli.places import Places, open_places
+from portico.cli.plan import plan_of
 from portico.cli.shared import SharedFiles
 from portico.cli.shares import Share
 from portico.errors import UsageError, excerpt
@@ -38,8 +39,8 @@ def _serve(port: str | None, bind: str | None, directory: str, protocol: str, cg
         params["keep_alive_timeout"] = _SHORTEST_WAIT_S
     listen_to = replace(Listen(), port=_parse_port(port), bind=(_bound(bind),))
     offer = SharedFiles((Share("", directory),), collect(Files, params))
-    how = hosting(params, is_lan_ours=False, announce=_announcement)
-    return host(offer, how, lambda: open_places(listen_to))
+    plan = plan_of(offer, params, is_lan_ours=False, announce=_announcement)
+    return host(plan, lambda: open_places(listen_to))
 
 
 def _parse_port(text: str | None) -> int | None:

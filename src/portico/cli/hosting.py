@@ -2,6 +2,7 @@
 
     host
       worker.work             this process is a worker: PORTICO_WORKER is in its environment
+      places.open_places      sockets, the pid file, then another user
       supervision.supervise   --workers, --reload
       session.Session.run     one process, as a rule
 
@@ -12,47 +13,28 @@ is told at once, and a visitor who comes meanwhile waits in the kernel's queue.
 import gc
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from portico.cli.group import words_of_environment
-from portico.cli.offer import Offer
-from portico.cli.options import collect
 from portico.cli.places import Places
+from portico.cli.plan import Plan
 from portico.cli.screen import Screen
-from portico.net.listening import close
-from portico.settings import Limits, Log, Messages, Processes
+from portico.net.listening import address_of, close
+from portico.settings import Processes
 
+# Of the options of processes, those that mean something whatever is served.
+PROCESS_ROWS = (
+    *("workers", "start-timeout", "stuck-timeout"),
+    *("recycle-requests", "recycle-after", "recycle-memory"),
+    *("pid-file", "user", "group"),
+)
 # As in workers.process, which a single process does not load.
 _WORKER_VARIABLE = "PORTICO_WORKER"
 
 
-@dataclass(frozen=True, slots=True)
-class Hosting:
-    """How to serve, whatever it is.
-
-    is_lan_ours: the `l` key may open and close addresses (no --bind).
-    announce: makes a line for the screen before all others.
-    """
-
-    limits: Limits
-    log: Log
-    messages: Messages
-    processes: Processes
-    is_lan_ours: bool
-    announce: Callable[[Places], str] | None = None
-
-
-def hosting(
-    params: Mapping[str, Any], *, is_lan_ours: bool, announce: Callable[[Places], str] | None = None
-) -> Hosting:
-    """Collect it from the values of a command's options."""
-    limits, log = collect(Limits, params), collect(Log, params)
-    return Hosting(limits, log, collect(Messages, params), collect(Processes, params), is_lan_ours, announce)
-
-
-def host(offer: Offer, how: Hosting, open_sockets: Callable[[], Places]) -> int:
+def host(plan: Plan, open_sockets: Callable[[], Places]) -> int:
     """Serve until stopped. Returns the exit code.
 
     open_sockets: called once, and not at all in a worker, which inherits them.
@@ -61,29 +43,60 @@ def host(offer: Offer, how: Hosting, open_sockets: Callable[[], Places]) -> int:
     if _WORKER_VARIABLE in os.environ:
         from portico.cli.worker import work
 
-        return work(offer, how)
+        return work(plan)
     screen = Screen(sys.stdout.fileno(), sys.stdout.encoding or "utf-8", os.environ)
-    places = open_sockets()
-    try:
-        if how.announce is not None:
-            screen.line(how.announce(places))
-        if how.processes.workers or how.processes.reload:
+    with _placed(plan.processes, open_sockets) as places:
+        if plan.announce is not None:
+            screen.line(plan.announce(places))
+        if plan.processes.workers or plan.processes.reload:
             from portico.cli.supervision import supervise
 
-            return supervise(offer, how, places, screen)
-        return _serve_here(offer, how, places, screen)
+            return supervise(plan, places, screen)
+        return _serve_here(plan, places, screen)
+
+
+@contextmanager
+def _placed(processes: Processes, open_sockets: Callable[[], Places]) -> Iterator[Places]:
+    """Open the sockets and write the pid file as the user that was, then become the one that serves."""
+    if not (processes.user or processes.group or processes.pid_file):
+        places = open_sockets()
+        try:
+            yield places
+        finally:
+            close(places.sockets)
+        return
+    from portico.workers.identity import assume, find_identity, hand_over
+    from portico.workers.pid_file import PidFile
+
+    identity = find_identity(processes.user, processes.group)
+    pid_file = PidFile(processes.pid_file) if processes.pid_file else None
+    places = open_sockets()
+    try:
+        if pid_file is not None:
+            pid_file.claim()
+        if identity is not None:
+            paths = [address_of(sock).path for sock in places.sockets] + [pid_file.path if pid_file else ""]
+            for path in filter(_is_file, paths):
+                hand_over(path, identity)
+            assume(identity)
+        yield places
     finally:
         close(places.sockets)
+        if pid_file is not None:
+            pid_file.release()
 
 
-def _serve_here(offer: Offer, how: Hosting, places: Places, screen: Screen) -> int:
+def _is_file(path: str) -> bool:
+    return path[:1] not in ("", "@")
+
+
+def _serve_here(plan: Plan, places: Places, screen: Screen) -> int:
     import asyncio
 
     from portico.apps.files.web import event_loop
-    from portico.cli.session import Plan, Session
+    from portico.cli.session import Session
 
-    plan = Plan(offer, how.limits, how.log, how.messages, how.is_lan_ours, _stdin())
-    session = Session(plan, places, screen, words_of_environment())
+    session = Session(replace(plan, keys_fd=_stdin()), places, screen, words_of_environment())
     gc.enable()
     gc.freeze()
     with asyncio.Runner(loop_factory=event_loop) as runner:

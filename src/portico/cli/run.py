@@ -9,10 +9,11 @@ import click
 
 from portico.cli.group import Example, PageCommand
 from portico.cli.hosted import Composition, HostedApp
-from portico.cli.hosting import host, hosting
+from portico.cli.hosting import PROCESS_ROWS, host
 from portico.cli.mounts import parse_static
 from portico.cli.options import collect, options_for
 from portico.cli.places import open_places
+from portico.cli.plan import plan_of
 from portico.gateway.reference import parse_reference
 from portico.settings import App, Files, Limits, Listen, Log, Messages, Processes
 
@@ -25,10 +26,6 @@ _EXAMPLES = (
 )
 # Of the options of files, those that a folder beside an application has a use for.
 _FILES = ("links", "hidden", "cors", "compress")
-_PROCESSES = (
-    *("workers", "start-timeout", "stuck-timeout"),
-    *("recycle-requests", "recycle-after", "recycle-memory"),
-)
 
 
 def parameters() -> Iterator[click.Parameter]:
@@ -37,7 +34,7 @@ def parameters() -> Iterator[click.Parameter]:
     yield from options_for(Listen, "run")
     yield from options_for(App, "run")
     yield from options_for(Files, "run", _FILES)
-    yield from options_for(Processes, "run", _PROCESSES)
+    yield from options_for(Processes, "run", (*PROCESS_ROWS, "reload", "reload-dir"))
     yield from options_for(Log, "run")
     yield from options_for(Limits, "run")
     yield from options_for(Messages, "run")
@@ -66,7 +63,7 @@ def composition(reference: str | None, params: Mapping[str, Any]) -> Composition
 def _run(reference: str | None, **params: Any) -> int:
     offer = HostedApp(composition(reference, params))
     listen_to = collect(Listen, params)
-    return host(offer, hosting(params, is_lan_ours=not listen_to.bind), lambda: open_places(listen_to))
+    return host(plan_of(offer, params, is_lan_ours=not listen_to.bind), lambda: open_places(listen_to))
 
 
 command = PageCommand(

@@ -5,12 +5,13 @@ from typing import Any
 import click
 
 from portico.cli.group import Example, PageCommand
-from portico.cli.hosting import host, hosting
+from portico.cli.hosting import PROCESS_ROWS, host
 from portico.cli.options import collect, options_for
 from portico.cli.places import open_places
+from portico.cli.plan import plan_of
 from portico.cli.shared import SharedFiles
 from portico.cli.shares import parse_shares
-from portico.settings import Files, Limits, Listen, Log
+from portico.settings import Files, Limits, Listen, Log, Processes
 
 _EXAMPLES = (
     Example("portico serve", "serve-example-here"),
@@ -23,14 +24,16 @@ _EXAMPLES = (
 def _serve(paths: tuple[str, ...], **params: Any) -> int:
     offer = SharedFiles(parse_shares(paths), collect(Files, params))
     listen_to = collect(Listen, params)
-    return host(offer, hosting(params, is_lan_ours=not listen_to.bind), lambda: open_places(listen_to))
+    return host(plan_of(offer, params, is_lan_ours=not listen_to.bind), lambda: open_places(listen_to))
 
 
 command = PageCommand(
     "serve",
     params=[
         click.Argument(["paths"], nargs=-1, metavar="PATH"),
-        *(option for group in (Listen, Files, Log, Limits) for option in options_for(group, "serve")),
+        *(option for group in (Listen, Files) for option in options_for(group, "serve")),
+        *options_for(Processes, "serve", PROCESS_ROWS),
+        *(option for group in (Log, Limits) for option in options_for(group, "serve")),
     ],
     arguments=[("PATH ...", "serve-paths")],
     examples=_EXAMPLES,

@@ -19,41 +19,23 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from portico.cli import banner
 from portico.cli.browser import open_browser
 from portico.cli.keys import Keyboard
 from portico.cli.log import open_log, report_to
-from portico.cli.offer import Offer, Survey
+from portico.cli.offer import Survey
 from portico.cli.places import Links, Places, links_of, open_lan
+from portico.cli.plan import Plan, open_server
 from portico.cli.screen import Screen
 from portico.cli.words import Words
 from portico.errors import ConfigError
 from portico.net.addresses import Address
 from portico.net.listening import address_of, close, listen
-from portico.server.http import HttpServer
-from portico.settings import Limits, Log, Messages
 
 # The first request should not share the interpreter with the survey.
 _SURVEY_DELAY_S = 0.2
 _CUT_CODE = 130
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to serve and how.
-
-    offer: what is served. is_lan_ours: the `l` key may open and close addresses (no --bind). keys_fd: where keys come
-    from, if it is a terminal; -1 for nowhere.
-    """
-
-    offer: Offer
-    limits: Limits
-    log: Log
-    messages: Messages
-    is_lan_ours: bool
-    keys_fd: int = -1
 
 
 class Session:
@@ -72,10 +54,11 @@ class Session:
         self._offer = plan.offer
         self._log, self._close_log = open_log(plan.log, screen, is_alone=plan.offer.is_silent)
         self._reporting = report_to(screen)
-        self._server = HttpServer(self._offer.open(), plan.limits, self._log, messages=plan.messages)
+        self._server = open_server(plan, self._log)
         self._keyboard = Keyboard.at(plan.keys_fd, self._pressed) if screen.is_terminal else None
         self._stopping = asyncio.Event()
         self._is_cut = False
+        self._is_open = False
         self._began_s = time.monotonic()
 
     async def run(self) -> int:
@@ -110,6 +93,7 @@ class Session:
 
     async def _serve(self) -> None:
         await self._server.open(self._sockets)
+        self._is_open = True
         self._greet()
         survey = asyncio.get_running_loop().call_later(_SURVEY_DELAY_S, self._start_survey)
         if self._keyboard is not None:
@@ -223,6 +207,8 @@ class Session:
         if self._stopping.is_set():
             self._is_cut = True
             self._server.abort()
+            for task in list(self._server.tasks.running) if self._is_open else ():
+                task.cancel()  # an application may not care that its peer has gone
         self._stopping.set()
 
     async def _finish(self) -> int:

@@ -5,21 +5,25 @@ In: an offer that is not opened here, open sockets, a screen. Out: the exit code
 
 import asyncio
 import gc
+from collections.abc import Sequence
+from contextlib import suppress
 
 from portico.cli import banner
 from portico.cli.group import words_of_environment
-from portico.cli.hosting import Hosting
 from portico.cli.offer import Offer
 from portico.cli.places import Places, links_of
+from portico.cli.plan import Plan
 from portico.cli.screen import Screen
 from portico.cli.words import Words
 from portico.net.listening import address_of
+from portico.settings import Processes
 from portico.workers.events import ROUTINE, Event
 from portico.workers.process import own_command
 from portico.workers.supervisor import Supervisor
+from portico.workers.watch import changes, check_watching, roots_of
 
 
-def supervise(offer: Offer, how: Hosting, places: Places, screen: Screen) -> int:
+def supervise(plan: Plan, places: Places, screen: Screen) -> int:
     """Keep workers running until told to stop; the caller closes the sockets. Returns the exit code.
 
     0 after an orderly end, 3 where no worker could start, 130 after a second Ctrl-C.
@@ -30,12 +34,30 @@ def supervise(offer: Offer, how: Hosting, places: Places, screen: Screen) -> int
         if event.kind not in ROUTINE:
             screen.line(f"  {event.text(words.language)}")
 
-    screen.line("\n".join(greeting(offer, how.processes.workers or 1, places, words, screen)))
+    screen.line("\n".join(greeting(plan.offer, plan.processes.workers or 1, places, words, screen)))
+    if plan.processes.reload:
+        check_watching(roots_of(plan.processes.reload_dir))
     supervisor = Supervisor(
-        own_command(), places.sockets, processes=how.processes, drain_s=how.limits.drain, on_event=tell
+        own_command(), places.sockets, processes=plan.processes, drain_s=plan.limits.drain, on_event=tell
     )
     gc.enable()
-    return asyncio.run(supervisor.run())
+    return asyncio.run(_run(supervisor, plan.processes))
+
+
+async def _run(supervisor: Supervisor, processes: Processes) -> int:
+    watching = asyncio.create_task(_reload(supervisor, processes.reload_dir)) if processes.reload else None
+    try:
+        return await supervisor.run()
+    finally:
+        if watching is not None:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+
+
+async def _reload(supervisor: Supervisor, folders: Sequence[str]) -> None:
+    async for changed in changes(folders):
+        supervisor.reload(changed)
 
 
 def greeting(offer: Offer, workers: int, places: Places, words: Words, screen: Screen) -> list[str]:

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 
 from portico.apps.files.web import event_loop
 from portico.cli.group import full_text
-from portico.cli.hosting import Hosting
 from portico.cli.log import open_log, report_to
 from portico.cli.offer import Offer
+from portico.cli.plan import Plan, open_server
 from portico.cli.screen import Screen
 from portico.errors import ConfigError
 from portico.net.listening import close
@@ -27,30 +27,30 @@ from portico.workers.worker import WorkerLink
 FAILED_CODE = 2
 
 
-def work(offer: Offer, how: Hosting) -> int:
+def work(plan: Plan) -> int:
     """Serve as a worker until the supervisor says otherwise, or is no more. Returns the exit code."""
     link = WorkerLink.from_environment()
     assert link is not None, "only a worker gets here"
     try:
-        return _worked(link, offer, how)
+        return _worked(link, plan)
     except ConfigError as exc:
         link.failed(full_text(exc))
         return FAILED_CODE
     finally:
-        offer.close()
+        plan.offer.close()
         link.close()
 
 
-def _worked(link: WorkerLink, offer: Offer, how: Hosting) -> int:
+def _worked(link: WorkerLink, plan: Plan) -> int:
     screen = Screen(sys.stdout.fileno(), sys.stdout.encoding or "utf-8", os.environ)
-    log, close_log = open_log(how.log, screen, is_alone=False)
+    log, close_log = open_log(plan.log, screen, is_alone=False)
     report_to(screen)
     try:
-        server = HttpServer(offer.open(), how.limits, log, messages=how.messages)
+        server = open_server(plan, log)
         gc.enable()
         gc.freeze()
         with asyncio.Runner(loop_factory=event_loop) as runner:
-            return runner.run(_run(link, offer, server))
+            return runner.run(_run(link, plan.offer, server))
     finally:
         close_log()
 
