@@ -13,7 +13,17 @@ import pytest
 from portico.errors import ConfigError, UsageError
 from portico.net.addresses import Address, parse_address
 from portico.net.lan import own_addresses
-from portico.net.listening import PortTaken, address_of, bind_all, close, explain, listen, listen_free, next_free
+from portico.net.listening import (
+    PortTaken,
+    address_of,
+    bind_all,
+    close,
+    explain,
+    is_inherited,
+    listen,
+    listen_free,
+    next_free,
+)
 from portico.net.ports import Holder
 
 Open = Callable[..., list[socket.socket]]
@@ -491,3 +501,9 @@ def test_a_name_listens_on_those_addresses_that_the_machine_has() -> None:
         sockets = bind_all(endpoints, socket.SOCK_STREAM, 1)
         assert [address_of(sock).host for sock in sockets] == ["127.0.0.1"]
         close(sockets)
+
+
+def test_whether_others_may_hold_it_too(opened: Open) -> None:
+    [ours] = opened("127.0.0.1:0")
+    [theirs] = opened(Address("fd", number=os.dup(ours.fileno())))
+    assert (is_inherited(ours), is_inherited(theirs)) == (False, True)

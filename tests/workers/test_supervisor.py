@@ -1,11 +1,16 @@
 import asyncio
+import json
 import os
+import select
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.workers.crew import children, crew, descriptors
+from tests.workers.crew import DEADLINE_S, TINY, children, crew, descriptors
 
 from portico.settings import Processes
 from portico.workers.events import Kind
@@ -248,3 +253,105 @@ def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
             ]
 
     asyncio.run(scenario())
+
+
+def test_who_waits_in_the_queue_when_the_end_begins_is_served(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with crew(tmp_path, Processes(workers=1)) as c:
+            await c.all_ready(1)
+            [state] = c.supervisor.states()
+            os.kill(state.pid, signal.SIGSTOP)
+            waiting = [await c.line() for _ in range(5)]
+            answers = [asyncio.ensure_future(line.ask("bye")) for line in waiting]
+            c.supervisor.stop()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await c.line()  # not let in, rather than accepted and dropped
+            os.kill(state.pid, signal.SIGCONT)
+            assert [answer["pid"] for answer in await asyncio.gather(*answers)] == [state.pid] * 5
+            for line in waiting:
+                line.close()
+            assert await c.end() == 0
+            with pytest.raises(ConnectionRefusedError):
+                await c.line()
+
+    asyncio.run(scenario())
+
+
+def test_what_a_worker_counted_outlives_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with crew(tmp_path, Processes(workers=1)) as c:
+            await c.all_ready(1)
+            await c.ask("bye")
+            assert c.supervisor.snapshot()['portico_workers{state="ready"}'] == 1
+            c.supervisor.reload("a test")
+            await c.event(Kind.RELOADED)
+            await c.ask("bye")
+            c.supervisor.stop()
+            assert await c.end() == 0
+            assert c.supervisor.snapshot() == {
+                "portico_sent_body_bytes_total": 2,
+                'portico_workers{state="starting"}': 0,
+                'portico_workers{state="ready"}': 0,
+                'portico_workers{state="draining"}': 0,
+            }
+
+    asyncio.run(scenario())
+
+
+SUPERVISE = """
+import asyncio, socket, sys
+from portico.settings import Processes
+from portico.workers.supervisor import Supervisor
+sock = socket.socket(fileno=int(sys.argv[1]))
+supervisor = Supervisor(sys.argv[2:], [sock], processes=Processes(workers=2), drain_s=20, on_event=lambda event: None)
+sys.exit(asyncio.run(supervisor.run()))
+"""
+
+
+@pytest.mark.parametrize("is_graceful", [False, True])
+def test_workers_do_not_outlive_their_supervisor(tmp_path: Path, is_graceful: bool) -> None:
+    (tmp_path / "plan.json").write_text("{}")
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        words = [sys.executable, "-c", SUPERVISE, str(sock.fileno()), sys.executable, str(TINY)]
+        supervisor = subprocess.Popen([*words, str(tmp_path / "plan.json")], pass_fds=[sock.fileno()])
+        pids: set[int] = set()
+        while len(pids) < 2:
+            with socket.create_connection(sock.getsockname(), DEADLINE_S) as peer:
+                peer.sendall(b"bye\n")
+                pids.add(json.loads(peer.makefile().readline())["pid"])
+        watched = [os.pidfd_open(pid) for pid in pids]
+        supervisor.send_signal(signal.SIGTERM if is_graceful else signal.SIGKILL)
+        assert supervisor.wait(DEADLINE_S) == (0 if is_graceful else -signal.SIGKILL)
+        for descriptor in watched:
+            assert select.select([descriptor], [], [], DEADLINE_S)[0], "a worker lives on"
+            os.close(descriptor)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_terminal_that_hangs_up_ends_the_service_rather_than_reloading_it(tmp_path: Path, is_there: bool) -> None:
+    (tmp_path / "plan.json").write_text("{}")
+    master, slave = os.openpty()
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        take = "import fcntl, os, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+        words = [sys.executable, "-c", take + SUPERVISE, str(sock.fileno()), sys.executable, str(TINY)]
+        supervisor = subprocess.Popen([*words, str(tmp_path / "plan.json")], stdin=slave, pass_fds=[sock.fileno()])
+        os.close(slave)
+
+        def generation() -> int:
+            with socket.create_connection(sock.getsockname(), DEADLINE_S) as peer:
+                peer.sendall(b"bye\n")
+                found: int = json.loads(peer.makefile().readline())["generation"]
+            return found
+
+        assert generation() == 1
+        if is_there:
+            supervisor.send_signal(signal.SIGHUP)
+            while generation() == 1:
+                pass
+            supervisor.send_signal(signal.SIGTERM)
+        else:
+            os.close(master)
+        assert supervisor.wait(DEADLINE_S) == 0
+    if is_there:
+        os.close(master)

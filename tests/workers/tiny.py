@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from portico.net.listening import accept_waiting
 from portico.workers.worker import WorkerLink
 
 
@@ -47,26 +48,29 @@ class Tiny:
         for sock in sockets:
             loop.add_reader(sock.fileno(), self.accept, sock)
         self.link.ready()
-        self.link.beat_with(lambda: {"requests": self.requests, "active": self.active})
+        self.link.beat_with(self.figures)
         await self.stopping.wait()
         for sock in sockets:
             loop.remove_reader(sock.fileno())
+            self.accept(sock)
             sock.close()
         self.link.draining()
         while self.active:
             self.idle.clear()
             await self.idle.wait()
+        self.link.beat_with(self.figures)
         self.link.finished(0)
         self.link.close()
         return 0
 
     def accept(self, sock: socket.socket) -> None:
-        try:
-            peer, _ = sock.accept()
-        except BlockingIOError:  # another worker was faster
-            return
-        self.active += 1  # at once: whoever was accepted is served
-        self.serving.append(asyncio.ensure_future(self.serve(peer)))
+        for peer in accept_waiting(sock):
+            self.active += 1  # at once: whoever was accepted is served
+            self.serving.append(asyncio.ensure_future(self.serve(peer)))
+
+    def figures(self) -> dict[str, Any]:
+        samples = {"portico_sent_body_bytes_total": self.requests, "portico_connections": self.active}
+        return {"requests": self.requests, "active": self.active, "samples": samples}
 
     def drain(self) -> None:
         if "deaf" not in self.plan:

@@ -8,6 +8,7 @@
       address_of(socket)                    listening: the port that port 0 turned into
         url(address)                        addresses: what a person opens
       lan_addresses(), own_names()          lan: what others on the network open; what a Host field may say
+    refuse_new(sockets)                     closing: nobody new in the queue, which can be served to its end
     close(sockets)                          listening: also removes the socket file that listen made
 
 Nothing here starts a thread or a loop; each call returns at once, save the look-up of a host name.

@@ -107,11 +107,16 @@ def close(sockets: Iterable[socket.socket]) -> None:
     A file that has been replaced since, by whomever, stays; so does one made before a fork, in the child.
     """
     for sock in sockets:
-        if isinstance(sock, _FileSocket) and sock.path:
-            # While we still listen, no other server takes the file for a stale one.
-            with _locked(sock.path):
-                sock.remove_file()
+        # While we still listen, no other server takes the file for a stale one.
+        remove_file(sock)
         sock.close()
+
+
+def remove_file(sock: socket.socket) -> None:
+    """Remove the socket file that `listen` made, if there is one, and if it is still that one."""
+    if isinstance(sock, _FileSocket) and sock.path:
+        with _locked(sock.path):
+            sock.remove_file()
 
 
 def accept_waiting(sock: socket.socket) -> list[socket.socket]:
@@ -319,9 +324,18 @@ def _answers(path: str) -> bool:
 # Inherited descriptors
 
 
+class _InheritedSocket(socket.socket):
+    """A listening socket that others hold too."""
+
+
+def is_inherited(sock: socket.socket) -> bool:
+    """Tell whether a socket that `listen` opened came from outside, so that others may accept on it after us."""
+    return isinstance(sock, _InheritedSocket)
+
+
 def _adopt(address: Address, backlog: int, mode: int | None) -> list[socket.socket]:
     try:
-        sock = socket.socket(fileno=address.number)
+        sock = _InheritedSocket(fileno=address.number)
     except OSError as exc:
         raise ConfigError(f"{address} is not an open socket; it must be inherited from the starting process") from exc
     if sock.type != socket.SOCK_STREAM or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):

@@ -22,6 +22,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from portico.errors import Refused
+from portico.net.closing import HANDSHAKE_S, refuse_new
+from portico.net.listening import close
+from portico.server.samples import Ledger, sample
 from portico.settings import Processes
 from portico.workers.channel import Message
 from portico.workers.events import Event
@@ -49,7 +52,8 @@ class WorkerState(NamedTuple):
 class Supervisor:
     """Start workers, replace them, stop them.
 
-    command: what a worker is started with, such as `own_command()`. sockets: listening ones; the caller closes them.
+    command: what a worker is started with, such as `own_command()`. sockets: listening ones. They are closed when the
+    end begins, so that nobody waits in a queue that nobody serves; the caller may close them again.
     drain_s: how long a worker may finish what it has begun. on_event: is told what happens, must not raise.
     """
 
@@ -67,9 +71,11 @@ class Supervisor:
         self._on_event = on_event
         self._fleet = Fleet(processes, drain_s, chance=random.random)
         self._processes: dict[int, WorkerProcess] = {}
+        self._ledger = Ledger()
         self._notifier = Notifier.from_environment()
         self._loop: asyncio.AbstractEventLoop
         self._done: asyncio.Future[int]
+        self._is_stopping = False
         # A terminal that hangs up sends the same SIGHUP as an operator who wants a reload.
         self._has_terminal = not is_hung_up(0)
 
@@ -78,7 +84,7 @@ class Supervisor:
     @property
     def is_ready(self) -> bool:
         """Whether requests are taken, by one worker at least, and not about to end."""
-        return self._fleet.ready_count > 0 and not self._fleet.is_stopping
+        return self._fleet.ready_count > 0 and not self._is_stopping
 
     def states(self) -> list[WorkerState]:
         """Return all workers, by seat and age."""
@@ -88,18 +94,34 @@ class Supervisor:
             for m in sorted(self._fleet.members.values(), key=lambda member: (member.seat, member.serial))
         ]
 
+    def snapshot(self) -> dict[str, float]:
+        """Return the figures of all workers together, those that have ended included, and how many there are."""
+        phases = [member.phase for member in self._fleet.members.values()]
+        counts = {sample("portico_workers", state=p.value): float(phases.count(p)) for p in Phase}
+        return self._ledger.snapshot() | counts
+
     # wishes
 
     def reload(self, reason: str) -> None:
         """Start every worker anew, one by one. reason: a few words for the log. Does nothing while stopping."""
-        if not self._fleet.is_stopping:
+        if not self._is_stopping:
             self._fleet.reload(time.monotonic(), reason)
             self._act()
 
     def stop(self) -> None:
-        """Drain all workers and let `run` return."""
-        self._fleet.stop(time.monotonic())
-        self._act()
+        """Drain all workers and let `run` return. Nobody new is let in; who is in the kernel's queue is served."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            refuse_new(self._sockets)
+            # Until then the workers accept those whose handshake had begun.
+            self._loop.call_later(HANDSHAKE_S, self._stop_workers)
+
+    def _stop_workers(self) -> None:
+        if not self._done.done():
+            # From here on the sockets are the workers' alone; with the last of them the queue is gone too.
+            close(self._sockets)
+            self._fleet.stop(time.monotonic())
+            self._act()
 
     async def run(self) -> int:
         """Keep the workers running until told to stop, in the main thread. Returns the exit code.
@@ -129,12 +151,13 @@ class Supervisor:
             self._notifier.close()
 
     def _interrupt(self) -> None:
-        if self._fleet.is_stopping:
+        if self._is_stopping:
             self._cut(INTERRUPTED_CODE)
         else:
             self.stop()
 
     def _cut(self, code: int = 0) -> None:
+        self._is_stopping = True
         self._fleet.cut(time.monotonic(), code)
         self._act()
 
@@ -145,7 +168,7 @@ class Supervisor:
             self.reload("SIGHUP")
 
     def _resize(self, by: int) -> None:
-        if not self._fleet.is_stopping:
+        if not self._is_stopping:
             self._fleet.resize(by, time.monotonic())
             self._act()
 
@@ -211,6 +234,7 @@ class Supervisor:
         fleet, now_s, kind = self._fleet, time.monotonic(), message["is"]
         if kind == "beat":
             fleet.heard(serial, now_s, memory=message["memory"], stats=message["stats"])
+            self._ledger.report(serial, message["stats"].get("samples", {}))
         elif kind == "ready":
             fleet.ready(serial, now_s)
         elif kind == "draining":
@@ -229,5 +253,6 @@ class Supervisor:
                     self._note(serial, message)
                 process.close()
                 del self._processes[serial]
+                self._ledger.retire(serial)
                 self._fleet.ended(serial, time.monotonic(), reason)
         self._act()

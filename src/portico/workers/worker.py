@@ -21,6 +21,8 @@ from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
 
+from portico.net.addresses import Address
+from portico.net.listening import listen
 from portico.workers.channel import MAX_REASON, Message, encode
 from portico.workers.process import VARIABLE, Badge
 from portico.workers.signals import shield
@@ -61,11 +63,7 @@ class WorkerLink:
 
     def sockets(self) -> list[socket.socket]:
         """Return the listening sockets, non-blocking and not inheritable. The caller closes them; to be called once."""
-        found = [socket.socket(fileno=number) for number in self._descriptors]
-        for sock in found:
-            sock.setblocking(False)
-            sock.set_inheritable(False)
-        return found
+        return [sock for number in self._descriptors for sock in listen(Address("fd", number=number))]
 
     def watch(self, drain: Callable[[], None], cut: Callable[[], None]) -> None:
         """Listen to the supervisor, in the running loop of the main thread.
@@ -85,7 +83,8 @@ class WorkerLink:
     def beat_with(self, stats: Callable[[], Mapping[str, Any]]) -> None:
         """Beat now and each second from now on.
 
-        stats: figures that JSON knows. `requests`, answered since the start, and `active`, under way, are looked at.
+        stats: figures that JSON knows. `requests`, answered since the start, and `active`, under way, are looked at;
+        `samples` is a snapshot as `server.samples` has it, which the supervisor adds to those of the others.
         """
         if not self._unsent:
             self._send({"is": "beat", "memory": resident_bytes(), "stats": stats()})
