@@ -110,7 +110,7 @@ async def test_what_a_record_says(stage: Stage) -> None:
     await peer.send(get("/a?b=c", "Referer: http://x/", "User-Agent: curl/8"))
     (record,) = await stage.logged()
     assert 0 <= record.duration_s < 10
-    assert record[1:7] + record[8:] == (
+    assert record[1:7] + record[8:12] == (
         *("127.0.0.1", "GET", "/a?b=c", 11, 404, 5),
         *("br", "http://x/", "curl/8", "from 127.0.0.1"),
     )

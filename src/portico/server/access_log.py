@@ -19,6 +19,8 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
+from portico.http.trace import Identity
+
 
 class Record(NamedTuple):
     """One answered request. The texts are as the peer sent them.
@@ -27,6 +29,7 @@ class Record(NamedTuple):
     method, target: "" or "-" where the head could not be read. version: 10 or 11.
     body_bytes: what was sent after the head. duration_s: from the head's end to the last byte handed over.
     coding: the content coding of the answer, "" for none. note: a word of ours on what went wrong, or "".
+    identity: the request's name across machines, where there is one; only `Json` writes it.
     """
 
     time_s: float
@@ -41,6 +44,7 @@ class Record(NamedTuple):
     referer: str
     user_agent: str
     note: str
+    identity: Identity | None = None
 
 
 Format = Callable[[Sequence[Record]], bytes]
@@ -121,7 +125,7 @@ class Apache:
     def __call__(self, records: Sequence[Record]) -> bytes:
         """Return one line for each record."""
         lines = []
-        for time_s, peer, method, target, version, status, body_bytes, _, _, referer, agent, _ in records:
+        for time_s, peer, method, target, version, status, body_bytes, _, _, referer, agent, *_ in records:
             if int(time_s) != self._second:
                 self._tick(int(time_s))
             if not (target.isascii() and target.isprintable() and '"' not in target and "\\" not in target):
@@ -161,9 +165,11 @@ class Json:
         quote = self._quote
         at = time.gmtime(record.time_s)
         clock = f"{at.tm_year:04}-{at.tm_mon:02}-{at.tm_mday:02}T{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
+        names = () if record.identity is None else record.identity._asdict().items()
         texts = "".join(
             f', "{name}": {quote(text)}'
             for name, text in (
+                *names,
                 ("peer", record.peer),
                 ("method", record.method),
                 ("target", record.target),
@@ -326,4 +332,4 @@ class Pretty:
 
 
 def _sameness(record: Record) -> tuple[object, ...]:
-    return record[1:7] + record[8:9] + record[11:]
+    return record[1:7] + record[8:9] + record[11:12]

@@ -22,7 +22,7 @@ from portico.http.message import StreamedBody
 from portico.http.status import forbids_body
 from portico.net.listening import pending_bytes
 from portico.server.deadlines import MAX_WAITING, check
-from portico.server.exchange import GONE, Exchange, origin_of
+from portico.server.exchange import GONE, Exchange, address_of, origin_of
 from portico.server.lingering import Lingering
 from portico.server.refusals import refusal, refusal_answer
 from portico.server.sending import Transfer, leave_out, release, stream
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _MAX_BATCH = 32  # answers to pipelined requests written at once
 _BATCHED_BYTES = 16 * 1024  # an answer with a larger body is written at once
-UNIX = "unix"  # the address of every peer on a unix socket
 _FAILED = "the application failed"
 _SILENT = "the application gave no answer"
 _UNFINISHED = "the application did not finish its answer"
@@ -46,6 +45,7 @@ _JOINED_BYTES = 64 * 1024  # less is copied into one write, more is handed over 
 class HttpConnection(asyncio.Protocol):
     """See the module. Made by HttpServer; closes itself.
 
+    origin: where it came from, where a trusted proxy has said so; None to ask the transport.
     address: the peer's IP address. exchange: the one under way. is_paused: the transport has
     over 64 KiB of unsent bytes; while a Transfer is under way, any.
     bucket: the wheel's.
@@ -78,7 +78,7 @@ class HttpConnection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, server: "HttpServer") -> None:
+    def __init__(self, server: "HttpServer", origin: Origin | None = None) -> None:
         self.server = server
         self.asked_s = 0.0  # when the request under way, or the last piece of its body, came
         self.began_s = 0.0  # accepted, or idle since
@@ -93,7 +93,7 @@ class HttpConnection(asyncio.Protocol):
         self._sent = 0  # bytes of the streamed answer under way
         self.transfer: Transfer | None = None
         self._writable: asyncio.Future[None] | None = None
-        self._origin: Origin | None = None
+        self._origin = origin
         self.address = ""
         self.bucket = -1
         self.codec = ServerCodec(server.limits, server.memo)
@@ -106,9 +106,8 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or refuse when a limit on connections is reached."""
         self.transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        # An IPv4 peer of a dual-stack socket is the same peer as on an IPv4 one (RFC 4291 2.5.5.2).
-        self.address = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else UNIX
+        client = self._origin and self._origin.client
+        self.address = client[0] if client else address_of(transport)
         status, reason = self.server.admit(self)
         self.began_s = self.server.clock.now_s
         self.server.wheel.add(self, self.began_s + self.server.idle_s)
@@ -208,7 +207,9 @@ class HttpConnection(asyncio.Protocol):
         self.head_s = 0.0
         self.mark = -1
         self.asked_s = server.clock.now_s
-        self.exchange = exchange = Exchange(self, event.request, 0.0 if server.log is None else time.perf_counter())
+        self.exchange = exchange = Exchange(
+            self, event.request, 0.0 if server.log is None and server.metrics is None else time.perf_counter()
+        )
         if exchange.inbox is not None:
             server.wheel.hasten(self, self.asked_s + server.limits.rate_window)
             return exchange
@@ -332,7 +333,7 @@ class HttpConnection(asyncio.Protocol):
 
     def send_whole(self, exchange: Exchange, whole: WholeAnswer) -> None:
         """Send a complete answer; the exchange is over."""
-        self.codec.send_answer(whole, self.server.clock.date_line)
+        self.codec.send_answer(whole, self._lines(exchange) if exchange.identity else self.server.clock.date_line)
         self._end(exchange, whole.length)
         if not self._is_taking:
             self._go_on()
@@ -342,7 +343,7 @@ class HttpConnection(asyncio.Protocol):
     def send_reply(self, exchange: Exchange, head: AnswerHead, body: bytes) -> None:
         """Send a complete answer that is made for this exchange alone; the exchange is over."""
         codec = self.codec
-        sent = codec.send_reply(head, body, self.server.clock.date_line)
+        sent = codec.send_reply(head, body, self._lines(exchange) if exchange.identity else self.server.clock.date_line)
         if codec.fault:
             exchange.note = exchange.note or codec.fault
         self._end(exchange, sent)
@@ -381,7 +382,7 @@ class HttpConnection(asyncio.Protocol):
         if is_pumped:
             # From here on the transport is paused until the kernel has taken what comes before the next piece.
             self.transport.set_write_buffer_limits(high=0)
-        self.codec.send_head(head, self.server.clock.date_line)
+        self.codec.send_head(head, self._lines(exchange))
         self._flush()
         if not isinstance(body, tuple):
             self._start(exchange, (leave_out if is_left_out else stream)(self, exchange, body))
@@ -401,7 +402,13 @@ class HttpConnection(asyncio.Protocol):
         exchange.status = head.status
         exchange.is_pushed = True
         self._sent = 0
-        self.codec.send_head(head, self.server.clock.date_line)
+        self.codec.send_head(head, self._lines(exchange))
+
+    def _lines(self, exchange: Exchange) -> bytes:
+        """Return what stands before the application's fields: the date, and the request's id if it has one."""
+        line = self.server.clock.date_line
+        identity = exchange.identity
+        return line if identity is None else line + f"X-Request-Id: {identity.request_id}\r\n".encode("ascii")
 
     def push(self, data: bytes | memoryview) -> None:
         """Send a piece of the current answer's body. Raises Gone when the connection is closing."""

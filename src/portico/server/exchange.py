@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from portico.errors import Gone, PorticoError, UsageError
 from portico.gateway.contract import Origin, WebSocket
 from portico.http.message import Request, Response, StreamedBody
+from portico.http.trace import Identity
 from portico.server.sending import release
 from portico.wire.answer import AnswerHead, WholeAnswer
 
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 Handler = Callable[["Exchange"], Coroutine[Any, Any, None] | None]
 
 GONE = -1
+
+
+UNIX = "unix"  # the address of every peer on a unix socket
+
+
+def address_of(transport: asyncio.BaseTransport) -> str:
+    """Return the peer's IP address, or UNIX."""
+    peer = transport.get_extra_info("peername")
+    # An IPv4 peer of a dual-stack socket is the same peer as on an IPv4 one (RFC 4291 2.5.5.2).
+    return str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else UNIX
 
 
 def origin_of(transport: asyncio.Transport, address: str) -> Origin:
@@ -103,6 +114,8 @@ class Exchange:
     coding, note: the answer's content coding, and a remark, both for the access log and "" as a rule.
     inbox: the request's body, None for a request without one.
     keeps_running: set by a handler that wants to be told of a peer that goes (`gone`) instead of being cancelled.
+    claimed: where it came from as a trusted proxy tells it, None as a rule.
+    identity: what names it in the log and elsewhere, None where nobody asked for that.
     is_deferred: set by a plain function that answers after it has returned.
     is_pushed: an answer has begun and not ended. has_turn: counted among the requests under way. waiter: of `gone`.
     tasks: what runs for it, and was not over at once.
@@ -110,9 +123,10 @@ class Exchange:
 
     __slots__ = (
         "_connection",
-        "_origin",
+        "claimed",
         "coding",
         "has_turn",
+        "identity",
         "inbox",
         "is_deferred",
         "is_pushed",
@@ -127,8 +141,9 @@ class Exchange:
 
     def __init__(self, connection: "HttpConnection", request: Request, started_s: float) -> None:
         self._connection = connection
-        self._origin: Origin | None = None
+        self.claimed: Origin | None = None
         self.request = request
+        self.identity: Identity | None = None
         self.started_s = started_s
         self.status = 0
         self.coding = ""
@@ -141,11 +156,11 @@ class Exchange:
     @property
     def origin(self) -> Origin:
         """Where the request came from; a trusted proxy's word for it, once that is set."""
-        return self._origin or self._connection.origin
+        return self.claimed or self._connection.origin
 
     @origin.setter
     def origin(self, origin: Origin) -> None:
-        self._origin = origin
+        self.claimed = origin
 
     @property
     def is_gone(self) -> bool:
@@ -176,8 +191,9 @@ class Exchange:
 
     @property
     def address(self) -> str:
-        """The peer's IP address as text, "unix" for a unix socket."""
-        return self._connection.address
+        """The peer's IP address as text, "unix" for a unix socket; the one that a trusted proxy speaks for."""
+        client = self.claimed and self.claimed.client
+        return client[0] if client else self._connection.address
 
     def answer(self, whole: WholeAnswer) -> None:
         """Answer with something prepared, which may serve many exchanges. Raises like `respond`."""

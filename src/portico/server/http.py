@@ -19,6 +19,7 @@ from portico.server.access_log import AccessLog, Record
 from portico.server.clock import Clock, Wheel
 from portico.server.connection import HttpConnection
 from portico.server.exchange import Exchange, Handler
+from portico.server.metrics import Metrics
 from portico.server.sending import BufferPool
 from portico.server.tasks import Tasks
 from portico.server.turns import Turns
@@ -76,7 +77,8 @@ class HttpServer:
     """Serve one handler on any number of listening sockets.
 
     limits, messages: the settings groups. log: None for no access log. clock: replaced by tests.
-    prepare: called with each exchange before its handler, None as a rule.
+    prepare: called with each exchange before its handler, None as a rule. metrics: what is counted, None for nothing;
+    protocol: makes what speaks on a new connection. All three may be set at any time.
     idle_s: the shortest time that a connection may have nothing to say. turns: requests under way and waiting.
     tasks: what handlers do that did not end at once. It exists once the server is open.
     """
@@ -95,6 +97,8 @@ class HttpServer:
         self.messages = messages or Messages()
         self.log = log
         self.prepare: Callable[[Exchange], None] | None = None
+        self.metrics: Metrics | None = None
+        self.protocol: Callable[[], asyncio.Protocol] = lambda: HttpConnection(self)
         self.turns = Turns(limits)
         self.tasks: Tasks
         self.clock = clock or Clock()
@@ -126,7 +130,7 @@ class HttpServer:
             kind = self.loop.create_unix_server if sock.family == socket.AF_UNIX else self.loop.create_server
             # The loop gets a descriptor of its own, so that we can still accept what waits when it has closed that.
             own = socket.socket(fileno=os.dup(sock.fileno()))
-            self._listeners[sock] = await kind(lambda: HttpConnection(self), sock=own, backlog=_BACKLOG)
+            self._listeners[sock] = await kind(lambda: self.protocol(), sock=own, backlog=_BACKLOG)
 
     def close(self, sockets: Sequence[socket.socket]) -> None:
         """Close these; connections they made go on."""
@@ -172,7 +176,7 @@ class HttpServer:
             close_sockets([sock])
         self._listeners.clear()
         for peer in accepted:
-            await self.loop.connect_accepted_socket(lambda: HttpConnection(self), peer)
+            await self.loop.connect_accepted_socket(self.protocol, peer)
 
     async def _wait_empty(self, timeout_s: float) -> None:
         if self._connections:
@@ -198,6 +202,16 @@ class HttpServer:
     def active(self) -> int:
         """Count the exchanges under way; one is until its answer is with the kernel."""
         return sum(connection.is_busy for connection in self._connections)
+
+    @property
+    def is_taking(self) -> bool:
+        """Whether connections are accepted: from `open` until `drain`."""
+        return bool(self._listeners) and not self._is_draining
+
+    @property
+    def websockets(self) -> int:
+        """Count the connections that have become WebSockets."""
+        return sum(not isinstance(connection, HttpConnection) for connection in self._connections)
 
     @property
     def connections(self) -> int:
@@ -251,13 +265,17 @@ class HttpServer:
         totals = self.totals
         totals.requests += 1
         totals.bytes_sent += sent_bytes
+        if self.metrics is not None:
+            self.metrics.count(exchange.status, time.perf_counter() - exchange.started_s, sent_bytes)
+            if exchange.note:
+                self.metrics.drop_request(exchange.status)
         if self.log is not None:
             values = request.values
             duration_s = time.perf_counter() - exchange.started_s
             self._write_log(
                 Record(
                     time.time() - duration_s,
-                    connection.address,
+                    connection.address if exchange.claimed is None else exchange.address,
                     request.method,
                     request.target,
                     request.version,
@@ -268,12 +286,15 @@ class HttpServer:
                     values.get("referer", ""),
                     values.get("user-agent", ""),
                     exchange.note,
+                    exchange.identity,
                 )
             )
 
-    def count_refusal(self, connection: HttpConnection, answer: WholeAnswer, reason: str) -> None:
+    def count_refusal(self, connection: Connection, answer: WholeAnswer, reason: str) -> None:
         """Count and log something that never became a request."""
         self.totals.requests += 1
+        if self.metrics is not None:
+            self.metrics.drop_connection(answer.status)
         if self.log is not None:
             self._write_log(
                 Record(
