@@ -274,6 +274,12 @@ class Log:
     log_format: str = option("pretty", Unit.CHOICE, "form of the access log", "访问日志的格式", choices=LOG_FORMATS)
     log_file: str = option("", Unit.PATH, "write the access log to this file", "把访问日志写入此文件", metavar="FILE")
     quiet: bool = option(False, Unit.FLAG, "no access log", "不输出访问日志")
+    request_id: bool = option(
+        False,
+        Unit.FLAG,
+        "name each request: X-Request-Id for the application and on the answer, ids in the JSON log",
+        "为每个请求编号：应用与应答都带 X-Request-Id，JSON 日志记录各种编号",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,6 +438,9 @@ class Messages:
     ws_compress: bool = option(True, Unit.FLAG, "compress WebSocket messages", "压缩 WebSocket 消息")
 
 
+FORWARDED_FIELDS = ("auto", "x-forwarded", "forwarded")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
     """Whom we believe about where a request came from."""
@@ -444,11 +453,18 @@ class Trust:
         many=True,
         metavar="ADDRESS",
     )
+    forwarded_field: str = option(
+        "auto",
+        Unit.CHOICE,
+        "which fields those proxies write (auto: X-Forwarded-* where present, else Forwarded)",
+        "这些代理写入的字段（auto：有 X-Forwarded-* 则用之，否则用 Forwarded）",
+        choices=FORWARDED_FIELDS,
+    )
     proxy_protocol: tuple[str, ...] = option(
         (),
         Unit.TEXT,
-        "proxies that speak the PROXY protocol (v1, v2): address, network or unix; repeatable",
-        "使用 PROXY 协议（v1、v2）的代理：地址、网段或 unix，可重复",
+        "proxies that speak the PROXY protocol (v1, v2): address, network, unix or *; repeatable",
+        "使用 PROXY 协议（v1、v2）的代理：地址、网段、unix 或 *，可重复",
         many=True,
         metavar="ADDRESS",
     )

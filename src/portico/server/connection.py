@@ -32,7 +32,7 @@ from portico.wire.events import ENDED, BodyReceived, Event, HeadReceived, InputE
 from portico.wire.http1 import ServerCodec
 
 if TYPE_CHECKING:
-    from portico.server.http import HttpServer
+    from portico.server.http import Connection, HttpServer
 
 _MAX_BATCH = 32  # answers to pipelined requests written at once
 _BATCHED_BYTES = 16 * 1024  # an answer with a larger body is written at once
@@ -103,12 +103,12 @@ class HttpConnection(asyncio.Protocol):
 
     # the transport's callbacks
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, or refuse when a limit on connections is reached."""
+    def connection_made(self, transport: asyncio.BaseTransport, predecessor: "Connection | None" = None) -> None:
+        """Begin, or refuse when a limit on connections is reached. predecessor: who has read from it until now."""
         self.transport = cast(asyncio.Transport, transport)
         client = self._origin and self._origin.client
         self.address = client[0] if client else address_of(transport)
-        status, reason = self.server.admit(self)
+        status, reason = self.server.admit(self, predecessor)
         self.began_s = self.server.clock.now_s
         self.server.wheel.add(self, self.began_s + self.server.idle_s)
         if status:

@@ -220,8 +220,11 @@ class HttpServer:
 
     # called by connections
 
-    def admit(self, connection: "Connection") -> tuple[int, str]:
-        """Count a connection in. Returns a status and a reason to refuse it with, or 0."""
+    def admit(self, connection: Connection, predecessor: Connection | None = None) -> tuple[int, str]:
+        """Count a connection in. Returns a status and a reason to refuse it with, or 0.
+
+        predecessor: whose transport it takes over. That one was there before the server began to stop.
+        """
         address = connection.address
         before = self._per_address.get(address, 0)
         self._per_address[address] = before + 1
@@ -231,7 +234,9 @@ class HttpServer:
         if address not in self._seen and len(self._seen) < _MAX_ADDRESSES:
             self._seen.add(address)
             self.totals.addresses += 1
-        if self._is_draining:
+        if predecessor is not None:
+            self.dismiss(predecessor)
+        elif self._is_draining:
             return 503, "the server is stopping"
         if len(self._connections) > self.limits.max_connections:
             return 503, f"over {self.limits.max_connections} connections at once"

@@ -88,4 +88,4 @@ class Metrics:
 _REQUEST_DROPS: Final = {408: "timeout", 500: "failed", 503: "overload"}
 _CONNECTION_DROPS: Final = {408: "timeout", 429: "connections", 503: "connections"}
 # Each is there from the start, at 0: a rate over a sample that appears later misses its first rise.
-DROP_REASONS: Final = ("connections", "malformed", "timeout", "overload", "failed", "incomplete", "gone", "proxy")
+DROP_REASONS: Final = ("connections", "malformed", "timeout", "overload", "failed", "incomplete", "gone")
