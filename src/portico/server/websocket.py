@@ -21,6 +21,7 @@ from portico.errors import Gone, UsageError, WebSocketClosed
 from portico.gateway.contract import Origin
 from portico.http.message import Request
 from portico.server.clock import Clock, Wheel
+from portico.server.masking import fastest_mask
 from portico.settings import Messages
 from portico.wire.deflate import negotiate
 from portico.wire.events import InputEnded
@@ -66,7 +67,7 @@ def plan_upgrade(
     agreed = negotiate(handshake.extensions) if messages.ws_compress else None
     compression, extensions = agreed or (None, "")
     head = switching_head(handshake, subprotocol, extensions, fields)
-    return head, WebSocketCodec(messages.ws_max_message, compression, memo=memo)
+    return head, WebSocketCodec(messages.ws_max_message, compression, memo=memo, mask=fastest_mask())
 
 
 class WebSocketConnection(asyncio.Protocol):

@@ -30,7 +30,6 @@ from portico.wire.messages import (
     write_close,
 )
 
-_SMALL = MAX_CONTROL + 6  # bytes of the longest masked frame with a short head
 _JOINED = 16 * 1024  # a longer payload is not copied behind its head
 _REMEMBERED = 1024 * 1024  # a longer message is not worth keeping for the next peer
 _KEPT_APART = 4096  # shorter pieces of a message are gathered, or single bytes would cost fifty each
@@ -56,6 +55,7 @@ class WebSocketCodec:
     max_message: bytes of the largest message accepted, as UTF-8 for text.
     compression: what was negotiated, None for nothing. memo: shared by the server's codecs.
     new_mask: returns four unpredictable bytes; given to a client, which masks what it sends (5.3).
+    mask: does what `frames.apply_mask` does, as fast as it can be done here.
     frames: received so far. is_deaf: no further event will come. is_ending: a close frame was sent, so no message may
     follow. closing: the connection must be closed once `outgoing` is written; a client lets the server do so
     first (7.1.1).
@@ -63,8 +63,10 @@ class WebSocketCodec:
 
     __slots__ = (
         "_answer",
+        "_apply_mask",
         "_compression",
         "_inflater",
+        "_is_at_rest",
         "_is_compressed",
         "_is_final",
         "_is_inside",
@@ -77,8 +79,6 @@ class WebSocketCodec:
         "_out",
         "_pieces",
         "_size",
-        "_small",
-        "_small_between",
         "_tail",
         "_utf8",
         "closing",
@@ -94,11 +94,13 @@ class WebSocketCodec:
         *,
         memo: FrameMemo | None = None,
         new_mask: Callable[[], bytes] | None = None,
+        mask: Callable[[bytes, bytes], bytes] = apply_mask,
     ) -> None:
         self._max_message = max_message
         self._compression = compression
         self._memo = memo or FrameMemo()
         self._new_mask = new_mask
+        self._apply_mask = mask
         self._inflater: Inflater | None = None
         self._out: list[bytes] = []
         self._tail = b""  # the beginning of a frame whose head, or control payload, is not complete
@@ -111,9 +113,7 @@ class WebSocketCodec:
         self._pieces: list[bytes | bytearray] = []
         self._size = 0  # bytes of them
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        # A frame of at most so many bytes may take the short way through `feed`: between messages, and right now.
-        self._small_between = 0 if new_mask else min(_SMALL, max_message + 6)
-        self._small = self._small_between
+        self._is_at_rest = new_mask is None  # of a server, between two messages: the short way may be tried
         self.frames = 0
         self._answer = b""  # payload of the close frame that answers the peer's
         self.closing = False
@@ -128,31 +128,44 @@ class WebSocketCodec:
 
         data: any number of bytes.
         """
-        size = len(data)
-        if 6 <= size <= self._small and data[1] == size + 122 and (data[0] == 0x81 or data[0] == 0x82):
-            # Exactly one small message, masked and whole, as nearly all are: the general way, unrolled.
-            key = int.from_bytes((data[2:6] * 32)[: size - 6], "little")
-            payload = (int.from_bytes(data[6:], "little") ^ key).to_bytes(size - 6, "little")
-            if data[0] == 0x82:
+        if self._is_at_rest:
+            message = self._read_whole(data, len(data))
+            if message is not None:
                 self.frames += 1
-                return (MessageReceived(payload),)
-            try:
-                message = MessageReceived(payload.decode())
-            except UnicodeDecodeError:
-                pass  # the general way says why
-            else:
-                self.frames += 1
-                return (message,)
+                return (MessageReceived(message),)
         if self.is_deaf:
             return ()
         events: list[SocketEvent] = []
-        self._small = 0
+        self._is_at_rest = False
         try:
             self._feed(self._tail + data if self._tail else data, events)
         except PeerError as fault:
             events.append(FrameRefused(fault.status, str(fault)))
             self.refuse(fault.status, str(fault))
         return events
+
+    def _read_whole(self, data: bytes, size: int) -> str | bytes | None:
+        """Read what is exactly one message in one frame of a client, as nearly all are: the general way, unrolled.
+
+        Returns None for anything else, and for what is wrong: the general way says why.
+        """
+        if size < 6 or (data[0] != 0x81 and data[0] != 0x82):
+            return None
+        if data[1] == size + 122 and size < 132:
+            start = 6
+        elif data[1] == 0xFE and size >= 134 and data[2] << 8 | data[3] == size - 8:
+            start = 8
+        else:
+            return None
+        if size - start > self._max_message:
+            return None
+        payload = self._apply_mask(data[start:], data[start - 4 : start])
+        if data[0] == 0x82:
+            return payload
+        try:
+            return payload.decode()
+        except UnicodeDecodeError:
+            return None
 
     def feed_eof(self) -> Sequence[SocketEvent]:
         """Say that the peer has closed its side; that is an event unless another ended the input before."""
@@ -174,9 +187,9 @@ class WebSocketCodec:
                 self.frames += 1
                 at = head.end
                 if head.opcode >= Opcode.CLOSE:
-                    payload = (
-                        apply_mask(data[at : at + head.length], head.mask) if head.mask else data[at:][: head.length]
-                    )
+                    payload = data[at : at + head.length]
+                    if head.mask:
+                        payload = self._apply_mask(payload, head.mask)
                     at += head.length
                     self._take_control(head.opcode, payload, events)
                     continue
@@ -188,7 +201,7 @@ class WebSocketCodec:
             self._take_piece(piece, events)
         self._tail = data[at:] if not self.is_deaf else b""
         if not (self._tail or self._opcode or self.is_deaf):
-            self._small = self._small_between
+            self._is_at_rest = self._new_mask is None
 
     def _check_head(self, head: FrameHead) -> None:
         """Refuse a frame that may not come here, before its payload does."""
@@ -219,7 +232,7 @@ class WebSocketCodec:
         self._left -= len(piece)
         if self._mask:
             masked = piece
-            piece = apply_mask(masked, self._mask)
+            piece = self._apply_mask(masked, self._mask)
             if self._left:
                 self._mask = rotate_mask(self._mask, len(masked))
         self._is_inside = self._left > 0
@@ -294,7 +307,7 @@ class WebSocketCodec:
     def _end_input(self, answer: bytes) -> None:
         """Read nothing from here on. answer: payload of the close frame that is due."""
         self._answer = answer
-        self._small = 0
+        self._is_at_rest = False
         self._tail = b""
         self._pieces = []
         self.is_deaf = True
@@ -349,7 +362,7 @@ class WebSocketCodec:
         if new_mask is not None:
             mask = new_mask()
             head += mask
-            payload = apply_mask(payload, mask)
+            payload = self._apply_mask(payload, mask)
         return (head + payload,) if len(payload) <= _JOINED else (head, payload)
 
     def _send(self, opcode: int, payload: bytes) -> None:
