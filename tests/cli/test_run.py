@@ -17,13 +17,14 @@ def app(environ, start_response):
     return [("wsgi " + environ["SCRIPT_NAME"] + environ["PATH_INFO"]).encode()]
 """
 ASGI = """
+import os
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         await receive()
-        print("up", flush=True)
+        os.write(1, b"up\\n")
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        print("down", flush=True)
+        os.write(1, b"down\\n")
         await send({"type": "lifespan.shutdown.complete"})
         return
     if scope["path"] == "/fail":

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from portico.cli.options import SettingOption
+from portico.cli.options import SettingOption, all_rows
 from portico.cli.words import Words, language_of
 from portico.errors import PorticoError, excerpt
 
 if TYPE_CHECKING:
     from portico.cli.help import Section
+
+
+# Where a command's context keeps the Config it has read.
+CONFIG = "portico.config"
 
 
 def words_of_environment() -> Words:
@@ -34,6 +38,7 @@ class PageCommand(click.Command):
     """A command whose help page is made of sections.
 
     arguments: rows of (how it is written, key of its text). examples: shown after the options.
+    config_for: the command as which it reads portico.toml, "" where it does not.
     """
 
     def __init__(
@@ -45,8 +50,12 @@ class PageCommand(click.Command):
         examples: Sequence[Example],
         **attrs: object,
     ) -> None:
+        config_for = attrs.pop("config_for", "")
+        if config_for:
+            params = [*params, config_option(str(config_for))]
         super().__init__(name, params=params, **attrs)  # type: ignore[arg-type]
         self.arguments = arguments
+        self._settings_of = str(config_for or "serve")
         self.examples = examples
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -56,6 +65,8 @@ class PageCommand(click.Command):
         except click.UsageError as exc:
             exc.ctx = exc.ctx or ctx
             raise
+        except PorticoError as exc:
+            raise click.UsageError(str(exc), ctx) from exc
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. What Portico refuses becomes a click error, which knows the command's whole name."""
@@ -77,10 +88,15 @@ class PageCommand(click.Command):
         sections = [
             Section(_title(words, "arguments"), [(left, words(key)) for left, key in self.arguments]),
             *self._option_sections(words),
-            Section(_title(words, "other"), [("    --help", words("help-option"))]),
+            Section(_title(words, "other"), self._other(words)),
             Section(_title(words, "examples"), [(example.line, words(example.words)) for example in self.examples]),
         ]
-        return page(heading, sections, words("environment"), _columns())
+        return page(heading, sections, words("environment", command=self._settings_of.upper()), _columns())
+
+    def _other(self, words: Words) -> list[tuple[str, str]]:
+        has_config = any(param.name == "config" for param in self.params)
+        config = [("    --config FILE", words("config-option"))] if has_config else []
+        return [*config, ("    --help", words("help-option"))]
 
     def _option_sections(self, words: Words) -> list["Section"]:
         rows: dict[str, list[tuple[str, str]]] = {}
@@ -90,12 +106,30 @@ class PageCommand(click.Command):
                 if default:
                     text += f" [{words('default', value=default)}]"
                 rows.setdefault(param.group, []).append((param.left_column(), text))
-            elif isinstance(param, click.Option) and not param.hidden:
+            elif isinstance(param, click.Option) and param.name != "config" and not param.hidden:
                 left = ", ".join(param.opts) if len(param.opts) > 1 else f"    {param.opts[0]}"
                 rows.setdefault("http.server", []).append((f"{left} {param.metavar}", words(param.help or "")))
         from portico.cli.help import Section
 
         return [Section(_title(words, group), found) for group, found in rows.items()]
+
+
+def config_option(command: str) -> click.Option:
+    """Return the option --config, which reads a file for the options of the command it is given to."""
+
+    def read(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        from portico.cli.config import find_config, read_config
+
+        path = value or find_config()
+        if path:
+            rows = [param.row for param in ctx.command.params if isinstance(param, SettingOption)]
+            config = read_config(path, command, rows, known=all_rows())
+            ctx.default_map = dict(config.values)
+            ctx.meta[CONFIG] = config
+
+    return click.Option(
+        ["--config"], metavar="FILE", is_eager=True, expose_value=False, callback=read, envvar="PORTICO_CONFIG"
+    )
 
 
 class CommandGroup(click.Group):

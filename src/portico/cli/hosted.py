@@ -91,28 +91,33 @@ class HostedApp:
 
         check_mounts(self._what.mounts)
         mounts = {mount.path: self._mounted(mount) for mount in self._what.mounts if mount.folder}
-        mounts["/"] = self._gateway(self._what.reference, self._what.app.root_path)
+        mounts["/"] = self._gateway(self._what.reference, "")
         for mount in self._what.mounts:
             if mount.app:
-                mounts[mount.path] = self._gateway(mount.app, self._what.app.root_path.rstrip("/") + mount.path)
+                mounts[mount.path] = self._gateway(mount.app, mount.path)
         return route(mounts)
 
-    def _gateway(self, reference: str, root_path: str) -> "Handler":
+    def _gateway(self, reference: str, path: str) -> "Handler":
+        """Import an application. path: where it is mounted, "" for the top."""
         from portico.gateway.loading import load
 
-        settings = replace(self._what.app, root_path=root_path)
+        settings = self._what.app
         loaded = load(reference, settings.app_dir, settings.interface)
         self.loaded = self.loaded or loaded
         if loaded.interface == "asgi":
             from portico.gateway.asgi import Asgi
             from portico.gateway.lifespan import Lifespan
+            from portico.gateway.mounted import mounted_asgi
 
             lifespan = Lifespan(loaded.app, settings.lifespan)
             self._lifespans.append(lifespan)
-            return Asgi(loaded.app, root_path=root_path, state=lifespan.state)
+            app = mounted_asgi(loaded.app, path) if path else loaded.app
+            return Asgi(app, root_path=settings.root_path, state=lifespan.state)
+        from portico.gateway.mounted import mounted_wsgi
         from portico.gateway.wsgi import Wsgi
 
-        self._threads.append(Wsgi(loaded.app, settings, is_multiprocess=self._what.is_multiprocess))
+        app = mounted_wsgi(loaded.app, path) if path else loaded.app
+        self._threads.append(Wsgi(app, settings, is_multiprocess=self._what.is_multiprocess))
         return self._threads[-1]
 
     def _mounted(self, mount: Mount) -> "Handler":

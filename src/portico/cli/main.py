@@ -17,7 +17,7 @@ _USAGE_CODE = 2
 _INTERRUPTED_CODE = 130
 
 # One row a command: its name, and the module that has it as `command`.
-COMMANDS = {"serve": "portico.cli.serve", "run": "portico.cli.run"}
+COMMANDS = {"serve": "portico.cli.serve", "run": "portico.cli.run", "check": "portico.cli.check"}
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -12,7 +12,20 @@ import click
 
 from portico.cli.words import Language
 from portico.errors import UsageError
-from portico.settings import Option, Unit, options_of, parse_value
+from portico.settings import (
+    App,
+    Files,
+    Limits,
+    Listen,
+    Log,
+    Messages,
+    Option,
+    Processes,
+    Trust,
+    Unit,
+    options_of,
+    parse_value,
+)
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
@@ -20,6 +33,7 @@ else:  # older versions of click cannot be subscripted
     _ParamType = click.ParamType
 
 Group = TypeVar("Group")
+_GROUPS = (Listen, App, Files, Processes, Log, Limits, Messages, Trust)
 
 
 class Value(_ParamType):
@@ -76,15 +90,20 @@ class SettingOption(click.Option):
     def shown_default(self) -> str:
         """Return the default as one would write it, "" where the help text says it or there is none."""
         row = self.row
-        if row.default in (None, "", ()) or row.unit is Unit.FLAG:
-            return ""
-        return (
-            _size(row.default)
-            if row.unit is Unit.SIZE
-            else f"{row.default:g}s"
-            if row.unit is Unit.SECONDS
-            else str(row.default)
-        )
+        return "" if row.default in (None, "", ()) or row.unit is Unit.FLAG else written(row, row.default)
+
+
+def written(row: Option, value: Any) -> str:
+    """Return a value of an option as one would write it; several are joined by commas, none at all is ""."""
+    if value in (None, ()):
+        return ""
+    if row.many:
+        return ", ".join(value)
+    if row.unit is Unit.FLAG:
+        return "yes" if value else "no"
+    if row.unit is Unit.SIZE:
+        return _size(value)
+    return f"{value:g}s" if row.unit is Unit.SECONDS else str(value)
 
 
 def _size(value: int) -> str:
@@ -101,6 +120,11 @@ def options_for(group: type, command: str, names: Collection[str] = ()) -> list[
     """
     rows = [row for row in options_of(group) if not names or row.name in names]
     return [SettingOption(row, group.__name__, command) for row in rows]
+
+
+def all_rows() -> list[Option]:
+    """Return the rows of every group that a command has options for."""
+    return [row for group in _GROUPS for row in options_of(group)]
 
 
 def collect(group: type[Group], params: Mapping[str, Any]) -> Group:

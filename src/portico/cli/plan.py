@@ -60,4 +60,11 @@ def open_server(plan: Plan, log: "AccessLog | None") -> "HttpServer":
     """Open the offer and make the server for it. Raises ConfigError where it cannot be had."""
     from portico.server.http import HttpServer
 
-    return HttpServer(plan.offer.open(), plan.limits, log, messages=plan.messages)
+    server = HttpServer(plan.offer.open(), plan.limits, log, messages=plan.messages)
+    if plan.trust != Trust() or plan.log.request_id:
+        from portico.server.preparing import preparation
+        from portico.server.proxy_gate import gatekeeper
+
+        server.prepare = preparation(plan.trust, plan.log)
+        server.protocol = gatekeeper(server, plan.trust) or server.protocol
+    return server

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from portico.cli.group import Example, PageCommand
+from portico.cli.group import CONFIG, Example, PageCommand
 from portico.cli.hosted import Composition, HostedApp
 from portico.cli.hosting import PROCESS_ROWS, host
 from portico.cli.mounts import parse_static
@@ -15,7 +15,7 @@ from portico.cli.options import collect, options_for
 from portico.cli.places import open_places
 from portico.cli.plan import plan_of
 from portico.gateway.reference import parse_reference
-from portico.settings import App, Files, Limits, Listen, Log, Messages, Processes
+from portico.settings import App, Files, Limits, Listen, Log, Messages, Processes, Trust
 
 _EXAMPLES = (
     Example("portico run", "run-example-found"),
@@ -34,6 +34,7 @@ def parameters() -> Iterator[click.Parameter]:
     yield from options_for(Listen, "run")
     yield from options_for(App, "run")
     yield from options_for(Files, "run", _FILES)
+    yield from options_for(Trust, "run")
     yield from options_for(Processes, "run", (*PROCESS_ROWS, "reload", "reload-dir"))
     yield from options_for(Log, "run")
     yield from options_for(Limits, "run")
@@ -50,7 +51,8 @@ def composition(reference: str | None, params: Mapping[str, Any]) -> Composition
 
     app = collect(App, params)
     files = replace(collect(Files, params), production=True, listing=False)
-    mounts = parse_static(app.static)
+    config = click.get_current_context().meta.get(CONFIG)
+    mounts = [*parse_static(app.static), *(config.mounts if config is not None else ())]
     why = ""
     if reference is None:
         found = discover(app.app_dir or ".", os.environ)
@@ -67,5 +69,10 @@ def _run(reference: str | None, **params: Any) -> int:
 
 
 command = PageCommand(
-    "run", params=list(parameters()), arguments=[("APP", "run-app")], examples=_EXAMPLES, callback=_run
+    "run",
+    params=list(parameters()),
+    arguments=[("APP", "run-app")],
+    examples=_EXAMPLES,
+    callback=_run,
+    config_for="run",
 )

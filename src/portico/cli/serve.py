@@ -11,7 +11,7 @@ from portico.cli.places import open_places
 from portico.cli.plan import plan_of
 from portico.cli.shared import SharedFiles
 from portico.cli.shares import parse_shares
-from portico.settings import Files, Limits, Listen, Log, Processes
+from portico.settings import Files, Limits, Listen, Log, Processes, Trust
 
 _EXAMPLES = (
     Example("portico serve", "serve-example-here"),
@@ -33,9 +33,10 @@ command = PageCommand(
         click.Argument(["paths"], nargs=-1, metavar="PATH"),
         *(option for group in (Listen, Files) for option in options_for(group, "serve")),
         *options_for(Processes, "serve", PROCESS_ROWS),
-        *(option for group in (Log, Limits) for option in options_for(group, "serve")),
+        *(option for group in (Trust, Log, Limits) for option in options_for(group, "serve")),
     ],
     arguments=[("PATH ...", "serve-paths")],
     examples=_EXAMPLES,
     callback=_serve,
+    config_for="serve",
 )

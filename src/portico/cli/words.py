@@ -36,14 +36,18 @@ TEXTS: dict[str, Text] = {
     "Log": Text("Access log", "访问日志"),
     "Limits": Text("Limits", "限制"),
     "http.server": Text("As in python -m http.server", "与 python -m http.server 相同"),
+    "config-option": Text(
+        "read options from this file (portico.toml, if there is one)", "从此文件读取选项（默认 portico.toml，若存在）"
+    ),
     "help-option": Text("show this help", "显示本帮助"),
     "version-option": Text("show the version", "显示版本号"),
     "default": Text("default: {value}", "默认：{value}"),
     "environment": Text(
-        "Each option can come from the environment: --log-format is PORTICO_LOG_FORMAT, or PORTICO_SERVE_LOG_FORMAT "
-        "for this command alone; several values go on lines of their own. PORTICO_LANG=en or zh chooses the language.",
+        "Each option can come from the environment: --log-format is PORTICO_LOG_FORMAT, or "
+        "PORTICO_{command}_LOG_FORMAT for this command alone; several values go on lines of their own. "
+        "PORTICO_LANG=en or zh chooses the language.",
         "每个选项都可以用环境变量设置：--log-format 对应 PORTICO_LOG_FORMAT，只对本命令生效则用 "
-        "PORTICO_SERVE_LOG_FORMAT；多个值各占一行。PORTICO_LANG=en 或 zh 选择语言。",
+        "PORTICO_{command}_LOG_FORMAT；多个值各占一行。PORTICO_LANG=en 或 zh 选择语言。",
     ),
     "serve": Text("share a folder, a file, or several, over HTTP", "通过 HTTP 共享一个或多个文件夹、文件"),
     "serve-paths": Text(
@@ -59,6 +63,14 @@ TEXTS: dict[str, Text] = {
         "module:attribute, as main:app, or main:create_app(); without it the folder is searched",
         "应用的名称，如 main:app 或 main:create_app()；省略则在文件夹中自动查找",
     ),
+    "check": Text(
+        "check settings and application, and say where each value comes from", "检查设置与应用，并列出每个值的来源"
+    ),
+    "check-example": Text("what portico run would do here", "portico run 在这里会怎么做"),
+    "check-good": Text("{what} can be run", "{what} 可以运行"),
+    "origin-line": Text("command line", "命令行"),
+    "origin-environment": Text("environment {name}", "环境变量 {name}"),
+    "origin-default": Text("default", "默认值"),
     "run-example-found": Text("the application of this folder, whatever it is called", "自动找到当前文件夹里的应用"),
     "run-example-named": Text("app in main.py", "main.py 里的 app"),
     "run-example-workers": Text("four processes under a supervisor", "由主进程看管的四个工作进程"),
