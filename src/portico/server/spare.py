@@ -19,6 +19,12 @@ from typing import Any
 Work = Coroutine[Any, Any, None]
 
 
+@coroutine
+def _turn() -> Generator[None, None, None]:
+    """Wait for the next turn of the loop."""
+    yield
+
+
 class Spare:
     """A task that does one thing, which is found later. context: its own. base: a copy from before its use."""
 
@@ -31,27 +37,32 @@ class Spare:
         self._parked: asyncio.Future[None] | None = None
         self.context = base.copy()
         self.base = base
-        self.task: asyncio.Task[None] = loop.create_task(self._main(), context=self.context)
+        main = self._main()
+        main.send(None)  # begun, it is told of a cancellation; a coroutine that has not begun never hears of one
+        self.task: asyncio.Task[None] = loop.create_task(main, context=self.context)
 
     def adopt(self, work: Work, waits_for: Any) -> None:
         """Be the task of what has begun. waits_for: what it yielded, a future or None."""
         self._work = work
         self._waits_for = waits_for
-        if self._parked is None:
-            self.task.add_done_callback(self._end)
-        elif not self._parked.done():
+        if waits_for is not None:
+            # The mark says that `await` was used; who awaits the same future next would stumble over it.
+            waits_for._asyncio_future_blocking = False
+        if self._parked is not None and not self._parked.done():
             self._parked.set_result(None)
 
     async def _main(self) -> None:
-        if self._work is None:
-            self._parked = self._loop.create_future()
-            try:
+        told = None
+        try:
+            await _turn()
+            if self._work is None:
+                self._parked = self._loop.create_future()
                 await self._parked
-            except asyncio.CancelledError as exc:
-                if self._work is None:
-                    raise
-                return await self._go_on(self._interrupt(exc))
-        await self._go_on(None)
+        except asyncio.CancelledError as exc:
+            if self._work is None:
+                raise
+            told = self._interrupt(exc)
+        await self._go_on(told)
 
     def _interrupt(self, exc: asyncio.CancelledError) -> asyncio.CancelledError | None:
         """Cancel what the work waits for, as Task.cancel does. Returns what to tell the work where that cannot be."""
@@ -61,7 +72,7 @@ class Spare:
     @coroutine
     def _go_on(self, exc: BaseException | None) -> Generator[Any, Any, None]:
         """Drive the work from its first wait to its end. exc: what it is told instead of being resumed."""
-        work, self._work = self._work, None
+        work = self._work
         assert work is not None
         waits_for = self._waits_for
         while True:
@@ -72,23 +83,12 @@ class Spare:
                     return
             try:
                 if waits_for is not None:
-                    # Another task may have taken the mark, which says that `await` was used, off a shared future.
                     waits_for._asyncio_future_blocking = True
                 yield waits_for
                 break
             except BaseException as reason:  # a cancellation, which is for the work to see
                 exc = reason
         yield from work.__await__()
-
-    def _end(self, task: "asyncio.Task[None]") -> None:
-        # Cancelled before its own first step: the work still has to be told.
-        work, self._work = self._work, None
-        if work is not None:
-            self._work = work
-            self.task = self._loop.create_task(self._tell(), context=self.context)
-
-    async def _tell(self) -> None:
-        await self._go_on(self._interrupt(asyncio.CancelledError()))
 
 
 class Spares:
