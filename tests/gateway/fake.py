@@ -146,6 +146,7 @@ class FakeExchange:
         self.calls.append(("upgrade", subprotocol, *fields))
         self.status = 101
         self.is_over = True
+        self._left.set()
         return self._websocket
 
     def _answer(self, head: AnswerHead) -> None:

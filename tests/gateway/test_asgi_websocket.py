@@ -169,6 +169,19 @@ def test_a_peer_may_go_during_the_handshake() -> None:
             talk.send(message)
 
 
+async def _accept_while_waiting(talk: Talk) -> Any:
+    await talk.cycle.receive()
+    waiting = asyncio.ensure_future(talk.cycle.receive())
+    await asyncio.sleep(0)
+    await talk.cycle.send(ACCEPT)
+    return await waiting
+
+
+def test_who_waits_for_a_message_may_have_begun_before_the_accept() -> None:
+    expected = {"type": "websocket.receive", "text": "early"}
+    assert asyncio.run(_accept_while_waiting(Talk("early"))) == expected
+
+
 @pytest.mark.parametrize("messages", [(CLOSE,), (DENY, BODY)])
 def test_a_handshake_that_is_refused_ends_without_one(messages: tuple[Any, ...]) -> None:
     talk = Talk()

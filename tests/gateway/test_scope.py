@@ -66,7 +66,10 @@ PATHS = [
     ("http://example.org", "", "/", b"/"),
     ("/a", "/shop", "/shop/a", b"/shop/a"),
     ("/", "/shop", "/shop/", b"/shop/"),
-    ("/shop/a", "/shop", "/shop/shop/a", b"/shop/shop/a"),
+    ("/shop/a", "/shop", "/shop/a", b"/shop/a"),
+    ("/shop", "/shop", "/shop", b"/shop"),
+    ("/shops/a", "/shop", "/shop/shops/a", b"/shop/shops/a"),
+    ("/sh%6Fp/a", "/shop", "/shop/a", b"/sh%6Fp/a"),
     ("/a", "/l\u00e4den", "/l\u00e4den/a", b"/l%C3%A4den/a"),
 ]
 

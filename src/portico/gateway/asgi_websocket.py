@@ -38,6 +38,8 @@ class WebSocketCycle:
         if not self._is_announced:
             self._is_announced = True
             return {"type": "websocket.connect"}
+        if self._end is None and self._websocket is None:
+            await self.exchange.gone()  # which the end of the handshake ends too, whatever it is
         if self._end is None and self._websocket is not None:
             try:
                 data = await self._websocket.receive()
@@ -45,8 +47,6 @@ class WebSocketCycle:
                 self._end = self._end or (exc.code, exc.reason)
             else:
                 return {"type": "websocket.receive", "text" if isinstance(data, str) else "bytes": data}
-        elif self._end is None:
-            await self.exchange.gone()
         code, reason = self._end or _NEVER
         return {"type": "websocket.disconnect", "code": code, "reason": reason}
 

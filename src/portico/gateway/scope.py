@@ -39,8 +39,9 @@ class _Known:
 class Scopes:
     """Makes the scopes for one application.
 
-    root_path: where it is mounted, "" or "/prefix", put before `path` and `raw_path` (a proxy in front has taken it
-    off). state: the lifespan's namespace; each scope gets a shallow copy of what it holds by then.
+    root_path: where it is mounted, "" or "/prefix". `path` and `raw_path` begin with it in any case: it is put before
+    those that do not, because a proxy has taken it off.
+    state: the lifespan's namespace; each scope gets a shallow copy of what it holds by then.
     """
 
     __slots__ = ("_blocks", "_raw_root_path", "_root_path", "_state")
@@ -90,7 +91,7 @@ class Scopes:
         if "%" in path or not path.isascii():
             # Other servers' practice: U+FFFD for what is not UTF-8; `raw_path` has the bytes.
             path = unquote_to_bytes(raw_path).decode("utf-8", "replace")
-        if self._root_path and path.startswith("/"):
+        if not f"{path}/".startswith(f"{self._root_path}/") and path.startswith("/"):
             path = self._root_path + path
             raw_path = self._raw_root_path + raw_path
         return {
