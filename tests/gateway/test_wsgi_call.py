@@ -8,17 +8,23 @@ import pytest
 from portico.errors import UsageError
 from portico.gateway.file_wrapper import FileWrapper
 from portico.gateway.wsgi_call import Call, failure
-from portico.http.message import Span
+from portico.http.message import Request, Span
+from portico.settings import Limits
 from portico.wire.answer import AppHeads
+from portico.wire.head import HeadMemo, parse_request
 
 Start = Callable[..., Callable[[bytes], None]]
+
+
+def asked(method: str = "GET") -> Request:
+    return parse_request(f"{method} / HTTP/1.1\r\nHost: a".encode(), Limits(), HeadMemo())
 
 
 class Sent(Call):
     """A call that keeps what `write` sends."""
 
-    def __init__(self, is_head: bool = False) -> None:
-        super().__init__(AppHeads(), is_head)
+    def __init__(self, method: str = "GET") -> None:
+        super().__init__(AppHeads(), asked(method))
         self.written: list[bytes] = []
 
     def send(self, data: bytes) -> None:
@@ -123,9 +129,9 @@ def endless() -> Iterator[bytes]:
         yield b"x"
 
 
-@pytest.mark.parametrize(("is_head", "status"), [(True, "200 OK"), (False, "204 No Content"), (False, "304 x")])
-def test_what_has_no_body_is_not_asked_for_one(is_head: bool, status: str) -> None:
-    call = Sent(is_head)
+@pytest.mark.parametrize(("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 x")])
+def test_what_has_no_body_is_not_asked_for_one(method: str, status: str) -> None:
+    call = Sent(method)
     assert call.whole(answering(endless, status)) == []
     assert call.is_begun
 
@@ -271,7 +277,7 @@ def test_a_file_that_is_none_is_read(tmp_path: Path) -> None:
 
 def test_the_sender_is_for_others_to_say() -> None:
     with pytest.raises(NotImplementedError):
-        Call(AppHeads(), False).send(b"")
+        Call(AppHeads(), asked()).send(b"")
 
 
 def test_leaving_the_process_is_no_more_than_a_failure() -> None:

@@ -66,7 +66,7 @@ class Environs:
         return environ
 
     def _build(self, request: Request, server: tuple[str, int | None], scheme: str) -> Environ:
-        environ = {**self._fixed, **self._block(request)}
+        environ = self._block(request).copy()
         target = request.target
         path = request.path
         if "%" in path:
@@ -94,13 +94,13 @@ class Environs:
         return environ
 
     def _block(self, request: Request) -> Environ:
-        """Return the entries that the fields make; the caller copies them."""
+        """Return the fixed entries and those that the fields make; the caller copies them."""
         fields = request.fields
         known = self._blocks.get(id(fields))
         if known is not None and known[0] is fields:
             return known[1]
         values = request.values
-        entries = {
+        entries = self._fixed | {
             _BARE.get(field.environ_key, field.environ_key): values[field.name]
             for field in fields
             if "_" not in field.name and field.name != "proxy"

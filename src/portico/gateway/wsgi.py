@@ -168,13 +168,14 @@ class Wsgi:
                 return self._send(call)
             if isinstance(body, bytes):
                 exchange.reply(call.head, body)
-                call.exhaust()
+                if call.result is not None:
+                    call.exhaust()
             else:
                 exchange.stream(call.head, (body,))
         except (SystemExit, KeyboardInterrupt) as exc:
             raise failure(exc) from exc
         finally:
-            if body is not None:
+            if body is not None and call.result is not None:
                 call.close()
         return None
 
@@ -196,7 +197,7 @@ class _DirectCall(Call):
     __slots__ = ("_has_head", "exchange")
 
     def __init__(self, heads: AppHeads, exchange: Exchange) -> None:
-        super().__init__(heads, exchange.request.method == "HEAD")
+        super().__init__(heads, exchange.request)
         self.exchange = exchange
         self._has_head = False
 

@@ -17,7 +17,7 @@ from typing import Any
 from portico.errors import UsageError, excerpt
 from portico.gateway.environ import Environ
 from portico.gateway.file_wrapper import FileWrapper
-from portico.http.message import Span
+from portico.http.message import Request, Span
 from portico.wire.answer import AnswerHead, AppHeads
 
 App = Callable[[Environ, Callable[..., Any]], Any]
@@ -36,21 +36,22 @@ def failure(exc: BaseException) -> Exception:
 class Call:
     """See the module.
 
-    heads: makes heads. is_head: the request's method is HEAD, so that pieces are asked for in vain.
+    heads: makes heads. request: what is asked; of a HEAD no pieces are asked for, since nobody would get them.
     head: set by start_response. is_begun: something was sent, so that the head can no longer be changed.
+    result: what the application returned, if it has to be exhausted and closed.
     """
 
-    __slots__ = ("_first", "_heads", "_items", "_pairs", "_result", "_status", "head", "is_begun", "is_head")
+    __slots__ = ("_first", "_heads", "_items", "_request", "_started", "head", "is_begun", "result")
 
-    def __init__(self, heads: AppHeads, is_head: bool) -> None:
+    _first: bytes
+    _items: Iterator[Any]
+    _started: tuple[str, list[tuple[str, str]]]
+
+    def __init__(self, heads: AppHeads, request: Request) -> None:
         self._heads = heads
-        self._result: Any = None
-        self._items: Iterator[Any] = iter(())
-        self._first = b""
-        self._status = ""
-        self._pairs: list[tuple[str, str]] = []
+        self._request = request
+        self.result: Any = None
         self.head: AnswerHead | None = None
-        self.is_head = is_head
         self.is_begun = False
 
     def send(self, data: bytes) -> None:
@@ -75,8 +76,7 @@ class Call:
         if not isinstance(headers, list):
             raise TypeError(f"headers are a list of (name, value) tuples, not {type(headers).__name__}")
         self.head = self._heads.of_text(status, headers)
-        self._status = status
-        self._pairs = headers
+        self._started = (status, headers)
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -95,16 +95,17 @@ class Call:
             if kind is list or kind is tuple:
                 # All of it is at hand, so it goes out at once and with its length.
                 return result[0] if len(result) == 1 and type(result[0]) is bytes else _join(result)
-            self._result = result
+            self.result = result
             if kind is FileWrapper and (span := result.span()) is not None:
                 return self._measure(self.head, span)
-        self._result = result
+        self.result = result
         return self._open_iterable(result)
 
     def _measure(self, head: AnswerHead, span: Span) -> Span:
         """Fit a file to the length that the application gave; without one, give its own."""
         if head.length is None:
-            self.head = self._heads.of_text(self._status, [*self._pairs, ("Content-Length", str(span.length))])
+            status, headers = self._started
+            self.head = self._heads.of_text(status, [*headers, ("Content-Length", str(span.length))])
         elif head.length < span.length:
             return span._replace(length=head.length)
         return span
@@ -121,7 +122,7 @@ class Call:
         if not self.is_begun:
             if not first or len(first) == head.length or (hasattr(result, "__len__") and len(result) == 1):
                 return first
-            if self.is_head or not head.has_body:
+            if self._request.method == "HEAD" or not head.has_body:
                 first = b""
                 self._items = iter(())  # it may be endless, and none of it would be sent
         self._first = first
@@ -155,7 +156,7 @@ class Call:
 
     def close(self) -> None:
         """Close what the application returned, once, whatever has happened."""
-        result, self._result = self._result, None
+        result, self.result = self.result, None
         close = getattr(result, "close", None)
         if close is not None:
             close()

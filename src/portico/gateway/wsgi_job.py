@@ -58,7 +58,7 @@ class Job(Call):
     )
 
     def __init__(self, gateway: "Wsgi", exchange: Exchange, environ: Environ) -> None:
-        super().__init__(gateway.heads, exchange.request.method == "HEAD")
+        super().__init__(gateway.heads, exchange.request)
         self._gateway = gateway
         self._exchange = exchange
         self._environ = environ
@@ -90,14 +90,15 @@ class Job(Call):
             else:
                 self._is_posted = True
                 post(self.deliver)
-                if self._result is not None:
+                if self.result is not None:
                     self.exhaust()
         except BaseException as exc:  # the root of what an application does, sys.exit() included
             self._fail(exc)
-        try:
-            self.close()
-        except BaseException as exc:
-            self._fail(exc)
+        if self.result is not None:
+            try:
+                self.close()
+            except BaseException as exc:  # likewise
+                self._fail(exc)
 
     def send(self, data: bytes) -> None:
         """Hand a piece to the loop; wait while the peer is too far behind. Raises ClientDisconnected."""
