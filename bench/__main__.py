@@ -20,6 +20,7 @@ from bench.suites import SUITES, Suite
 HERE = Path(__file__).parent
 STARTED = ("portico", "uvicorn", "http.server")
 IMPORTS = ("pass", "import portico")
+LEAST_ROUNDS = 3  # of a run whose medians may go into the report
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -35,7 +36,11 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="one turn of a second: shows that all works, proves nothing"
     )
-    parser.add_argument("--output", type=Path, help="folder for BENCH.md and pictures; whole suites write to bench/")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder for BENCH.md and pictures; whole suites of three rounds or more write to bench/",
+    )
     return parser.parse_args(arguments)
 
 
@@ -98,7 +103,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server is left behind
     suites = [suite for suite in SUITES if not given.suite or suite.name in given.suite]
     suites = [suite for suite in suites if not given.case or set(parts_of(suite)) & set(given.case)]
-    whole = not (given.case or given.server or given.quick)
+    whole = not (given.case or given.server or given.quick) and given.rounds >= LEAST_ROUNDS
     output = given.output or (HERE if whole else None)
     with tempfile.TemporaryDirectory(prefix="portico-bench-") as name:
         folder = Path(name)
