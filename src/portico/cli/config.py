@@ -145,7 +145,8 @@ class _Reader:
 
     def _origin(self, table: str, key: str, index: int = 0) -> Origin:
         full = ".".join(filter(None, (self._prefix, table)))
-        return Origin(self._path, self._lines.get((full, key, index), 0))
+        below = f"{full}.{key}" if full else key
+        return Origin(self._path, self._lines.get((full, key, index)) or self._lines.get((below, "", 0), 0))
 
     def _mistake(self, table: str, key: str, said: str, index: int = 0) -> ConfigError:
         name = f"[{table}] {key}".strip() if table else key

@@ -6,6 +6,7 @@ traceback.
 """
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -44,11 +45,24 @@ def _run(name: str, words: Sequence[str], load: Callable[[], "click.Command"]) -
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED_CODE
     except click.ClickException as exc:
-        print(complaint(exc, name, words_of_environment()), file=sys.stderr)
+        _complain(complaint(exc, name, words_of_environment()))
         return _USAGE_CODE
     finally:
         gc.enable()
     return code if isinstance(code, int) else 0
+
+
+def _complain(text: str) -> None:
+    """Tell the person, or the supervisor of a worker whose words make no sense any more."""
+    if "PORTICO_WORKER" in os.environ:
+        from portico.workers.worker import WorkerLink
+
+        link = WorkerLink.from_environment()
+        assert link is not None
+        link.failed(text)
+        link.close()
+    else:
+        print(text, file=sys.stderr)
 
 
 def _portico() -> "click.Command":

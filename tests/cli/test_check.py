@@ -1,0 +1,79 @@
+"""`portico check`: where each value comes from, and whether the application can be run."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.cli.running import Result, run
+
+WSGI = "def app(environ, start_response): ...\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "main.py").write_text(WSGI)
+    (tmp_path / "portico.toml").write_text("app = 'main:app'\ndrain = 5\n[run]\nmax-head = '32K'\nport = 9000\n")
+    return tmp_path
+
+
+def rows(result: Result) -> dict[str, tuple[str, str]]:
+    """Return value and origin of each option."""
+    found = re.findall(r"(?m)^  (\S+) {2,}(\S.*?) {2,}(\S.*)$", result.out)
+    return {name: (value, origin) for name, value, origin in found}
+
+
+def test_where_each_value_comes_from(project: Path) -> None:
+    result = run(
+        *("check", "--threads", "2", "-p", "9001"),
+        cwd=project,
+        env={"PORTICO_LOG_FORMAT": "json", "PORTICO_RUN_QUIET": "1", "PORTICO_DRAIN": "7s"},
+    )
+    found = rows(result)
+    assert (result.code, result.err) == (0, "")
+    assert found["threads"] == ("2", "command line")
+    assert found["port"] == ("9001", "command line")
+    assert found["log-format"] == ("json", "environment PORTICO_LOG_FORMAT")
+    assert found["quiet"] == ("yes", "environment PORTICO_RUN_QUIET")
+    assert found["drain"] == ("7s", "environment PORTICO_DRAIN")
+    assert found["max-head"] == ("32K", "portico.toml:4")
+    assert found["max-url"] == ("8K", "default")
+    assert found["bind"] == ("-", "default")
+    assert result.out.endswith("\n\nmain:app (WSGI) can be run\n")
+
+
+def test_in_chinese(project: Path) -> None:
+    result = run("check", cwd=project, env={"PORTICO_LANG": "zh"})
+    assert "默认值" in result.out
+    assert result.out.endswith("main:app (WSGI) 可以运行\n")
+
+
+def test_a_file_that_is_named(project: Path) -> None:
+    (project / "other.toml").write_text("app = 'main:app'\nport = 9002\n")
+    assert rows(run("check", "--config", "other.toml", cwd=project))["port"] == ("9002", "other.toml:2")
+    assert rows(run("check", cwd=project, env={"PORTICO_CONFIG": "other.toml"}))["port"] == ("9002", "other.toml:2")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--config", "missing"], "the configuration file 'missing' cannot be read: No such file or directory"),
+        (["nothing:app"], "no module named 'nothing'; this folder has main.py: portico run main:app"),
+        (["--max-head", "1"], "--max-head: '1' is below the least allowed, 256"),
+        (["-b", "a:b"], "'a:b': the port 'b' is not a number, 0 to 65535"),
+        (["--static", "/x=y"], "there is no folder 'y' to serve at /x"),
+    ],
+)
+def test_mistakes(project: Path, words: list[str], complaint: str) -> None:
+    result = run("check", *words, cwd=project)
+    assert result.code == 2
+    assert result.err.startswith(f"python -m portico check: {complaint}\n")
+
+
+def test_a_mistake_in_the_file(project: Path) -> None:
+    (project / "portico.toml").write_text("\nprot = 1\n")
+    for command in ("check", "run", "serve"):
+        result = run(command, cwd=project)
+        assert result.code == 2
+        assert result.err.startswith(
+            f"python -m portico {command}: portico.toml:2: prot: there is no such option; did you mean port?\n"
+        )
