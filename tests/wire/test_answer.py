@@ -1,9 +1,11 @@
 """Response heads: one framing, ours; nothing on the wire that an application should not have said."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from portico.errors import UsageError
-from portico.wire.answer import CHUNKED, AnswerHead, Persistence, WholeAnswer, status_line
+from portico.wire.answer import CHUNKED, AnswerHead, AppHeads, Persistence, WholeAnswer, status_line
 
 DATE = b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 SILENT, CLOSE, KEEP = Persistence.SILENT, Persistence.CLOSE, Persistence.KEEP
@@ -107,3 +109,182 @@ def test_a_whole_answer_remembers_what_it_rendered() -> None:
     later = b"Date: Sun, 06 Nov 1994 08:49:38 GMT\r\n"
     assert whole.render(later, SILENT) == first.replace(b":37", b":38")
     assert whole.rendered[SILENT][0] is later
+
+
+# --- what applications say --------------------------------------------------------------------
+
+OK = b"HTTP/1.1 200 OK\r\n"
+Pairs = list[tuple[bytes, bytes]]
+
+
+def both(pairs: Pairs, heads: AppHeads | None = None) -> AnswerHead:
+    """Make a head of bytes and one of text, which must say the same; return it."""
+    heads = heads or AppHeads()
+    binary = heads.of_bytes(200, pairs)
+    text = heads.of_text("200 OK", [(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs])
+    for persistence in (SILENT, CLOSE, KEEP):
+        assert binary.render(DATE, persistence) == text.render(DATE, persistence)
+    assert (binary.status, binary.length, binary.has_body) == (text.status, text.length, text.has_body)
+    assert (binary.is_last, binary.has_date) == (text.is_last, text.has_date)
+    return binary
+
+
+@pytest.mark.parametrize(
+    ("pairs", "lines"),
+    [
+        ([], b""),
+        ([(b"content-type", b"text/plain"), (b"X-B", b"\xe9")], b"content-type: text/plain\r\nX-B: \xe9\r\n"),
+        ([(b"x", b" a \t")], b"x: a\r\n"),
+        ([(b"x", b"")], b"x: \r\n"),
+        ([(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")], b"set-cookie: a=1\r\nset-cookie: b=2\r\n"),
+        ([(b"Transfer-Encoding", b"chunked"), (b"Keep-Alive", b"timeout=5"), (b"a", b"b")], b"a: b\r\n"),
+        ([(b"Upgrade", b"h2c"), (b"TE", b"trailers"), (b"Proxy-Connection", b"close"), (b"a", b"b")], b"a: b\r\n"),
+        ([(b"Connection", b"keep-alive")], b""),
+        ([(b"Connection", b"x-closed")], b""),
+    ],
+)
+def test_the_fields_of_an_application(pairs: Pairs, lines: bytes) -> None:
+    heads = AppHeads()
+    for _ in range(2):  # once learnt, once remembered
+        head = both(pairs, heads)
+        assert head.render(DATE, SILENT) == OK + DATE + lines + b"\r\n"
+        assert (head.length, head.is_last, head.has_date) == (None, False, False)
+
+
+@pytest.mark.parametrize("value", [b"close", b"Close", b"keep-alive, close", b" close ,x"])
+def test_an_application_may_end_the_connection(value: bytes) -> None:
+    head = both([(b"connection", value)])
+    assert head.is_last
+    assert head.render(DATE, CLOSE) == OK + DATE + b"Connection: close\r\n\r\n"
+
+
+def test_an_applications_date_stands_instead_of_ours() -> None:
+    own = b"Mon, 07 Nov 1994 08:49:37 GMT"
+    head = both([(b"date", own)])
+    assert head.has_date
+    assert head.render(DATE, SILENT) == OK + b"date: " + own + b"\r\n\r\n"
+    assert head.render(DATE + b"X-Request-Id: 1\r\n", SILENT) == (
+        OK + b"X-Request-Id: 1\r\ndate: " + own + b"\r\n\r\n"
+    ), "what else the server says stays"
+
+
+@pytest.mark.parametrize(("values", "length"), [([b"0"], 0), ([b"5"], 5), ([b"5", b"5"], 5), ([b"9" * 18], 10**18 - 1)])
+def test_an_applications_length_is_the_heads(values: list[bytes], length: int) -> None:
+    heads = AppHeads()
+    for _ in range(2):
+        head = both([(b"Content-Length", value) for value in values], heads)
+        assert head.length == length
+        assert head.render(DATE, SILENT) == OK + DATE + b"Content-Length: %d\r\n\r\n" % length
+
+
+@pytest.mark.parametrize("value", [b"", b"-1", b"+5", b"5.0", b"5, 5", b"0x5", b"9" * 19, b"\xb2"])
+def test_what_is_no_length(value: bytes) -> None:
+    with pytest.raises(UsageError, match="is not a number"):
+        AppHeads().of_bytes(200, [(b"content-length", value)])
+
+
+def test_two_lengths() -> None:
+    with pytest.raises(UsageError, match="two Content-Lengths, 5 and 6"):
+        AppHeads().of_bytes(200, [(b"content-length", b"5"), (b"Content-Length", b"6")])
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_length_where_no_body_may_be_is_not_sent(status: int) -> None:
+    head = AppHeads().of_bytes(status, [(b"content-length", b"5")])
+    assert (head.length, head.has_body) == (5, False)
+    assert b"ontent-" not in head.render(DATE, SILENT)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "line"),
+    [
+        ("200 OK", 200, b"HTTP/1.1 200 OK\r\n"),
+        ("200 Fine by me", 200, b"HTTP/1.1 200 Fine by me\r\n"),
+        ("404 ", 404, b"HTTP/1.1 404 \r\n"),
+        ("404", 404, b"HTTP/1.1 404 \r\n"),  # RFC 9112 4: the blank stays where there is no reason
+        ("599 \xe9", 599, b"HTTP/1.1 599 \xe9\r\n"),
+    ],
+)
+def test_a_status_with_its_reason(text: str, status: int, line: bytes) -> None:
+    heads = AppHeads()
+    for _ in range(2):
+        head = heads.of_text(text, ())
+        assert head.status == status
+        assert head.render(DATE, SILENT) == line + DATE + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "OK",
+        "2000 OK",
+        "20 OK",
+        "99 x",
+        "100 Continue",
+        "101 x",
+        "600 x",
+        "-20 x",
+        "200 a\r\nX: y",
+        "200 \0",
+        "\xb2\xb2\xb2",
+    ],
+)
+def test_what_is_no_status_with_a_reason(text: str) -> None:
+    heads = AppHeads()
+    for _ in range(2):
+        with pytest.raises(UsageError):
+            heads.of_text(text, ())
+
+
+@pytest.mark.parametrize("status", [0, 99, 101, 199, 600, True, 200.5, "200", None])
+def test_what_is_no_number_of_a_status(status: int) -> None:
+    heads = AppHeads()
+    for _ in range(2):
+        with pytest.raises(UsageError):
+            heads.of_bytes(status, ())
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        *((b"x", b"a\r\nSet-Cookie: b"), (b"x", b"a\nb"), (b"x", b"a\x00"), (b"x:", b"a"), (b"", b"a"), (b"x y", b"a")),
+        *((b"x",), (b"x", b"a", b"b"), (b"x", 5), (None, b"a"), (b"x", "中")),
+    ],
+)
+def test_fields_of_an_application_that_may_not_be_sent(pair: tuple[bytes, bytes]) -> None:
+    heads = AppHeads()
+    for _ in range(2):
+        with pytest.raises(UsageError):
+            heads.of_bytes(200, [(b"a", b"b"), pair])
+
+
+def test_pairs_may_be_lists() -> None:
+    head = AppHeads().of_bytes(200, [[b"a", b"b"], [b"content-length", b"5"]])
+    assert head.length == 5
+    assert head.render(DATE, SILENT) == OK + DATE + b"a: b\r\ncontent-length: 5\r\n\r\n"
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    heads = AppHeads()
+    for number in range(5000):
+        assert b"x: %d\r\n" % number in heads.of_bytes(200, [(b"x", b"%d" % number)]).render(DATE, SILENT)
+        heads.of_text(f"200 {number}", ())
+    assert len(heads._lines) <= 2048
+    assert len(heads._statuses) <= 256
+    fresh = AppHeads()
+    fresh.of_bytes(200, [(b"set-cookie", b"secret"), (b"x", b"y" * 600)])
+    assert fresh._lines == {}
+
+
+@given(st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=20)), max_size=4))
+def test_whatever_an_application_says_is_one_head(pairs: Pairs) -> None:
+    try:
+        data = AppHeads().of_bytes(200, pairs).render(DATE, SILENT)
+    except UsageError:
+        return
+    head, end, rest = data.partition(b"\r\n\r\n")
+    assert (end, rest) == (b"\r\n\r\n", b"")
+    assert len(head.split(b"\r\n")) <= 2 + len(pairs)
+    assert b"\0" not in head
+    assert head.count(b"\n") == head.count(b"\r") == head.count(b"\r\n")

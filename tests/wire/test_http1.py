@@ -7,7 +7,7 @@ import pytest
 
 from portico.errors import UsageError
 from portico.settings import Limits
-from portico.wire.answer import AnswerHead, WholeAnswer
+from portico.wire.answer import AnswerHead, AppHeads, WholeAnswer
 from portico.wire.events import (
     BodyReceived,
     Event,
@@ -379,6 +379,78 @@ def test_a_whole_answer(request_: bytes, sent: bytes, is_closing: bool) -> None:
     assert codec.outgoing() == [b"HTTP/1.1 200 OK\r\n" + DATE + sent]
     assert codec.outgoing() == []
     assert codec.closing is is_closing
+
+
+CLOSING = AppHeads().of_bytes(200, [(b"connection", b"close")])
+MEASURED = AppHeads().of_bytes(200, [(b"content-length", b"5")])
+PLAIN = AppHeads().of_bytes(200, [])
+EMPTY = AppHeads().of_bytes(204, [])
+APP_5 = b"content-length: 5\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "head", "body", "sent", "is_closing"),
+    [
+        (GET, PLAIN, b"hello", LENGTH_5 + b"\r\nhello", False),
+        (GET, PLAIN, b"", b"Content-Length: 0\r\n\r\n", False),
+        (GET, MEASURED, b"hello", APP_5 + b"\r\nhello", False),
+        (GET, CLOSING, b"hello", LENGTH_5 + CLOSED + b"\r\nhello", True),
+        (GET_10, PLAIN, b"hello", LENGTH_5 + CLOSED + b"\r\nhello", True),
+        (GET_10_KEPT, PLAIN, b"hello", LENGTH_5 + KEPT + b"\r\nhello", False),
+        (GET_10_KEPT, CLOSING, b"hello", LENGTH_5 + CLOSED + b"\r\nhello", True),
+        (HEAD, PLAIN, b"hello", LENGTH_5 + b"\r\n", False),
+        (HEAD, PLAIN, b"", b"\r\n", False),
+        (HEAD, MEASURED, b"", APP_5 + b"\r\n", False),
+        (HEAD, MEASURED, b"hello", APP_5 + b"\r\n", False),
+        (HEAD, EMPTY, b"hello", b"\r\n", False),
+        (GET, EMPTY, b"hello", b"\r\n", False),
+        (POST_CODED, PLAIN, b"hello", LENGTH_5 + CLOSED + b"\r\nhello", True),
+        (b"", PLAIN, b"hello", LENGTH_5 + CLOSED + b"\r\nhello", True),
+        # too long, too short
+        (GET, MEASURED, b"hello, world", APP_5 + CLOSED + b"\r\nhello", True),
+        (GET, MEASURED, b"hell", APP_5 + CLOSED + b"\r\nhell", True),
+    ],
+)
+def test_a_reply(request_: bytes, head: AnswerHead, body: bytes, sent: bytes, is_closing: bool) -> None:
+    codec = server(request_)
+    count = codec.send_reply(head, body, DATE)
+    assert b"".join(codec.outgoing()) == b"HTTP/1.1 %d " % head.status + REASONS[head.status] + b"\r\n" + DATE + sent
+    assert count == len(sent.partition(b"\r\n\r\n")[2] if not sent.startswith(b"\r\n") else b"")
+    assert (codec.closing, codec.is_last) == (is_closing, is_closing)
+    assert bool(codec.feed(NEXT)) is not is_closing
+
+
+REASONS = {200: b"OK", 204: b"No Content"}
+
+
+@pytest.mark.parametrize(("body", "fault"), [(b"hello", ""), (b"hello, world", "longer"), (b"hell", "1 bytes shorter")])
+def test_a_reply_that_does_not_fit_its_head_leaves_a_fault(body: bytes, fault: str) -> None:
+    codec = server(GET)
+    codec.fault = "of another answer"
+    codec.send_reply(MEASURED, body, DATE)
+    assert fault in codec.fault
+    assert bool(codec.fault) is bool(fault)
+
+
+def test_an_application_may_end_the_connection_behind_a_long_answer() -> None:
+    codec = server(GET)
+    codec.send_head(CLOSING, DATE)
+    codec.send_body(b"hello")
+    codec.send_end()
+    assert b"".join(codec.outgoing()) == (
+        b"HTTP/1.1 200 OK\r\n" + DATE + CODED + CLOSED + b"\r\n5\r\nhello\r\n0\r\n\r\n"
+    )
+    assert codec.closing
+
+
+@pytest.mark.parametrize("behind", [b"", b"\x81\x00"])
+def test_the_connection_becomes_another_protocols(behind: bytes) -> None:
+    """What came behind the handshake is the other protocol's, and nothing is HTTP any more."""
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    codec = server(GET + behind)
+    assert codec.send_switch(head) == behind
+    assert codec.outgoing() == [head]
+    assert (codec.feed(NEXT), codec.buffered, codec.request) == ((), b"", None)
 
 
 def test_draining_closes_after_the_answer_under_way() -> None:

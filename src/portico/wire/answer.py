@@ -210,6 +210,8 @@ def _read_field(name: str, value: str, line: bytes) -> bytes | _Special:
 
 
 def _read_number(status: int) -> _Status:
+    if not isinstance(status, int):
+        raise UsageError(f"a status is a number from 200 to 599, not {type(status).__name__}")
     return _Status(status, _final_line(status), not forbids_body(status))
 
 
@@ -220,4 +222,5 @@ def _read_status(text: str) -> _Status:
         raise UsageError(f"{excerpt(text)} is not a status: 200 OK")
     _final_line(int(digits))
     check_field("reason", reason.strip(" \t"))
-    return _Status(int(digits), f"HTTP/1.1 {text}\r\n".encode("latin-1"), not forbids_body(int(digits)))
+    # The blank stays where there is no reason.
+    return _Status(int(digits), f"HTTP/1.1 {digits} {reason}\r\n".encode("latin-1"), not forbids_body(int(digits)))
