@@ -243,3 +243,13 @@ def test_an_application_may_not_return_with_half_an_answer(messages: tuple[Any, 
     run(act(cycle, *messages))
     with pytest.raises(RuntimeError, match="returned before its answer was complete"):
         cycle.conclude()
+
+
+def test_half_an_answer_is_no_mistake_where_nobody_is_left() -> None:
+    exchange = FakeExchange(request())
+    cycle = HttpCycle(exchange, AppHeads())
+    run(act(cycle, START, MORE))
+    run(cycle.receive())
+    exchange.is_over = True  # as it is once the connection is lost
+    assert run(cycle.receive()) == {"type": "http.disconnect"}
+    cycle.conclude()

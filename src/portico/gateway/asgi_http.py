@@ -40,11 +40,12 @@ _EXPECTED = (
 class HttpCycle:
     """The two callables of one exchange. phase: of the answer."""
 
-    __slots__ = ("_headers", "_heads", "_is_read", "_trailers", "exchange", "has_trailers", "head", "phase")
+    __slots__ = ("_headers", "_heads", "_is_read", "_is_told", "_trailers", "exchange", "has_trailers", "head", "phase")
 
     def __init__(self, exchange: Exchange, heads: AppHeads) -> None:
         self._heads = heads
         self._is_read = False  # the body has been handed out whole, or will never be whole
+        self._is_told = False  # that the peer has gone
         self.exchange = exchange
         self.phase = Phase.START
         # The rest is set by `start`.
@@ -59,16 +60,20 @@ class HttpCycle:
         if self._is_read or self.phase == Phase.OVER:
             if self.phase != Phase.OVER:
                 await exchange.gone()
-            return {"type": "http.disconnect"}
+            return self._disconnect()
         try:
             data = exchange.take()
             if data is None:
                 data = await exchange.read()
         except Gone:
             self._is_read = True
-            return {"type": "http.disconnect"}
+            return self._disconnect()
         self._is_read = exchange.is_body_complete
         return {"type": "http.request", "body": data, "more_body": not self._is_read}
+
+    def _disconnect(self) -> Message:
+        self._is_told = True
+        return {"type": "http.disconnect"}
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take a message; the awaitable ends when the peer has room for more."""
@@ -161,8 +166,11 @@ class HttpCycle:
         return self.head
 
     def conclude(self) -> None:
-        """Take note that the application has returned. Raises RuntimeError if its answer is not complete."""
-        if self.phase not in (Phase.START, Phase.OVER) and not self.exchange.is_gone:
+        """Take note that the application has returned.
+
+        Raises RuntimeError if its answer is not complete, unless it has been told that there is nobody left to answer.
+        """
+        if self.phase not in (Phase.START, Phase.OVER) and not (self._is_told or self.exchange.is_gone):
             raise RuntimeError(f"the application returned before its answer was complete: {_EXPECTED[self.phase]}")
 
 
