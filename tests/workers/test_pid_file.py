@@ -123,6 +123,23 @@ held.release()
     assert (tmp_path / "pid").read_text() == ""
 
 
+def test_a_path_that_leads_nowhere_any_more_is_still_ours(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    held = PidFile(str(folder / "pid"))
+    held.claim()
+    os.rename(folder, tmp_path / "moved")
+    folder.write_text("not a folder")
+    held.release()
+    assert (tmp_path / "moved" / "pid").read_text() == ""
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "pid").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="pid cannot be written: Too many levels of symbolic links"):
+        PidFile(str(tmp_path / "pid")).claim()
+
+
 def test_starters_at_once_get_one_winner(tmp_path: Path) -> None:
     words = [sys.executable, "-c", HOLD, str(tmp_path / "pid")]
     crowd = [

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from portico.errors import Refused, UsageError
-from portico.workers.process import VARIABLE, Badge, WorkerProcess, environment_for, spawn
+from portico.workers.process import VARIABLE, Badge, WorkerProcess, environment_for, own_command, spawn
 
 SAY = "import json, os; b = json.loads(os.environ['PORTICO_WORKER']); say = lambda t: os.write(b['control'], t); "
 
@@ -63,6 +63,15 @@ def test_nothing_to_say_yet(started: list[WorkerProcess]) -> None:
     process.send(signal.SIGTERM)
     assert wait(process) == "SIGTERM"
     process.send(signal.SIGTERM)
+
+
+def test_a_worker_that_dies_with_something_unread(started: list[WorkerProcess]) -> None:
+    process = begin(started, "os.kill(os.getpid(), 19); os._exit(0)")
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    process._control.send(b"never read")
+    process.send(signal.SIGCONT)
+    wait(process)
+    assert process.receive() is None
 
 
 def test_garbage(started: list[WorkerProcess]) -> None:
@@ -133,3 +142,9 @@ def test_own_command_starts_the_same_again() -> None:
     words = [sys.executable, "-X", "utf8", "-c", script, "a b", "--c"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(words)
+
+
+def test_own_command_of_this_very_process() -> None:
+    command = own_command()
+    assert command[0] == sys.executable
+    assert command[1:] == sys.orig_argv[1:]

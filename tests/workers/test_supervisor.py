@@ -209,6 +209,37 @@ def test_a_second_interrupt_cuts(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_wishes_after_the_end_has_begun_mean_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with crew(tmp_path, Processes(workers=1)) as c:
+            await c.all_ready(1)
+            line = await c.line()
+            await line.ask("hold")
+            for _ in range(2):
+                c.supervisor.stop()
+            await c.event(Kind.STOPPING)
+            c.supervisor.reload("too late")
+            c.signal(signal.SIGTTIN)
+            c.signal(signal.SIGTERM)
+            await asyncio.sleep(0)
+            line.close()
+            assert await c.end() == 0
+            assert c.events[-1].kind is Kind.STOPPING
+
+    asyncio.run(scenario())
+
+
+def test_an_end_within_the_first_moment(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with crew(tmp_path, Processes(workers=1), plan={"deaf": True}) as c:
+            await c.event(Kind.STARTED)
+            c.signal(signal.SIGTERM)
+            c.signal(signal.SIGQUIT)
+            assert await c.end() == 0
+
+    asyncio.run(scenario())
+
+
 def test_sigquit_stops_now(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with crew(tmp_path, Processes(workers=2), plan={"deaf": True}) as c:
@@ -232,6 +263,25 @@ def test_the_terminals_signals_do_not_reach_workers(tmp_path: Path) -> None:
             assert (await c.ask())["pid"] == state.pid
 
     asyncio.run(scenario())
+
+
+def test_a_terminals_end_is_told_from_a_wish_to_reload(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with crew(tmp_path, Processes(workers=1)) as c:
+            await c.all_ready(1)
+            c.supervisor._has_terminal = True  # standard input of a test is none, as after a hang-up
+            c.signal(signal.SIGHUP)
+            assert await c.end() == 0
+
+    standard_input = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    try:
+        asyncio.run(scenario())
+    finally:
+        os.dup2(standard_input, 0)
+        os.close(standard_input)
+        os.close(nothing)
 
 
 def test_a_worker_that_babbles_is_killed(tmp_path: Path) -> None:

@@ -141,6 +141,33 @@ def test_the_supervisors_death_drains(pair: Pair, is_unread: bool) -> None:
     pair.link.finished(0)
 
 
+def test_a_closed_link_hears_nothing(pair: Pair) -> None:
+    async def scenario() -> bool:
+        told = asyncio.Event()
+        pair.link.watch(told.set, told.set)
+        pair.link.close()
+        pair.supervisor.close()
+        await asyncio.sleep(0)
+        return told.is_set()
+
+    assert not asyncio.run(scenario())
+
+
+def test_what_the_supervisor_writes_is_read_and_means_nothing(pair: Pair) -> None:
+    async def scenario() -> None:
+        told = asyncio.Event()
+        pair.link.watch(told.set, told.set)
+        pair.supervisor.sendall(b"x" * 5000)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not told.is_set()
+        pair.supervisor.close()
+        async with asyncio.timeout(10):
+            await told.wait()
+
+    asyncio.run(scenario())
+
+
 def test_the_terminals_signals_are_nothing_to_a_worker(pair: Pair) -> None:
     os.kill(os.getpid(), signal.SIGINT)
     os.kill(os.getpid(), signal.SIGHUP)
@@ -149,4 +176,5 @@ def test_the_terminals_signals_are_nothing_to_a_worker(pair: Pair) -> None:
 
 
 def test_memory_is_this_processes() -> None:
+    assert 1_000_000 < resident_bytes("/no/proc") <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     assert 1_000_000 < resident_bytes() <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 * 2

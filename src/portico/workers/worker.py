@@ -144,13 +144,16 @@ class WorkerLink:
             self._channel.settimeout(0.0)
 
 
-def resident_bytes() -> int:
-    """Return the memory that this process has in use; at its peak, on systems without /proc."""
+def resident_bytes(proc: str = "/proc") -> int:
+    """Return the memory that this process has in use; at its peak, on systems without /proc.
+
+    proc: where the process file system is mounted.
+    """
     try:
-        with open("/proc/self/statm", encoding="ascii") as statm:
+        with open(f"{proc}/self/statm", encoding="ascii") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         import resource
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+        return peak if sys.platform == "darwin" else peak * 1024  # getrusage(2) there and here
