@@ -8,19 +8,16 @@ connection of an answer that has begun, and logs it; `Lifespan` is a file of its
 """
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from portico.errors import PeerError
 from portico.gateway.asgi_http import HttpCycle
-from portico.gateway.asgi_message import Message
+from portico.gateway.asgi_message import Application
 from portico.gateway.asgi_websocket import WebSocketCycle
 from portico.gateway.contract import Exchange
-from portico.gateway.scope import Scope, Scopes
+from portico.gateway.scope import Scopes
 from portico.wire.answer import AnswerHead, AppHeads
 from portico.wire.handshake import HINTS, is_handshake, parse_handshake
-
-Application = Callable[[Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 
 class Asgi:

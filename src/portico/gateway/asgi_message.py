@@ -4,12 +4,15 @@ In: the dicts that an application passes to `send`. Out: their values, or TypeEr
 which is where its mistakes belong.
 """
 
-from collections.abc import Coroutine, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
 from typing import Any, Final, NoReturn, TypeVar
 
 from portico.errors import Gone, excerpt
 
 Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 Step = TypeVar("Step")
 Value = TypeVar("Value")
 

@@ -13,10 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from portico.errors import ConfigError
-from portico.gateway.asgi_message import DONE, Message, step_of
-from portico.gateway.scope import Scope
-
-Application = Callable[[Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+from portico.gateway.asgi_message import DONE, Application, Message, step_of
 
 _RETURN_S = 1.0  # for an application that has said its last word
 _CANCEL_S = 1.0  # for one that clings to life
