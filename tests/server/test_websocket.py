@@ -155,6 +155,34 @@ async def test_compression_is_agreed_on_unless_it_is_off(
     assert await caller.hear_message() == "ab" * 1000
 
 
+@pytest.mark.parametrize("size", [1, 3000, 70_000])
+async def test_messages_sent_in_one_turn_arrive_in_their_order(scene: Scene, stage: Stage, size: int) -> None:
+    async def app(socket: WebSocket) -> None:
+        while True:
+            first = await socket.receive()
+            for number in range(10):
+                socket.send(str(first) + str(number) * size)
+
+    caller = await (await scene.open(app)).call()
+    for turn in "ab":
+        await caller.say(turn)
+        assert [await caller.hear_message() for _ in range(10)] == [turn + str(number) * size for number in range(10)]
+        caller.socket.send(turn)  # with nothing heard meanwhile
+        assert await caller.hear_message() == turn
+
+
+async def test_what_waits_for_the_end_of_the_turn_leaves_before_a_close_frame(scene: Scene, stage: Stage) -> None:
+    async def app(socket: WebSocket) -> None:
+        socket.send("1")
+        socket.send("2")
+        socket.close()
+
+    caller = await (await scene.open(app)).call()
+    assert [await caller.hear_message(), await caller.hear_message()] == ["1", "2"]
+    assert await caller.hear_close() == (1000, "")
+    assert await caller.hear() is None
+
+
 async def test_a_ping_is_answered(scene: Scene, stage: Stage) -> None:
     caller = await (await scene.open(listen)).call()
     caller.codec.send_ping(b"are you there")

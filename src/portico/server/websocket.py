@@ -31,6 +31,7 @@ from portico.wire.websocket import FrameMemo, WebSocketCodec
 
 _MAX_WAITING = 64 * 1024  # bytes, or characters, of messages that wait for the application before reading stops
 _MAX_MESSAGES = 256  # and how many
+_MAX_GATHERED = 16 * 1024  # bytes or characters that wait for the end of the loop's turn, to leave in one write
 _AFTER_END_S = 1.0  # how often a connection that is closing is looked after
 
 
@@ -82,10 +83,13 @@ class WebSocketConnection(asyncio.Protocol):
         "_codec",
         "_due_s",
         "_end",
+        "_gathered",
+        "_has_sent",
         "_heard_s",
         "_inbox",
         "_is_clean",
         "_is_full",
+        "_is_gathering",
         "_is_held",
         "_is_lost",
         "_is_shut",
@@ -111,6 +115,9 @@ class WebSocketConnection(asyncio.Protocol):
         self.origin = origin
         self.address = "unix"
         self.bucket = -1
+        self._has_sent = False  # something was written since the peer was heard, or the last turn's end
+        self._is_gathering = False  # what is sent now waits for the turn's end
+        self._gathered = 0  # bytes or characters of it
         self._inbox: deque[str | bytes] = deque()
         self._waiting = 0  # bytes or characters of it
         self._waiter: asyncio.Future[None] | None = None  # of receive
@@ -143,6 +150,7 @@ class WebSocketConnection(asyncio.Protocol):
         """Take bytes from the peer."""
         codec = self._codec
         self._heard_s = self._server.clock.now_s
+        self._has_sent = False
         before = codec.frames
         events = codec.feed(data)
         if codec.frames > self._allowed and not self._may_go_on(before):
@@ -255,16 +263,29 @@ class WebSocketConnection(asyncio.Protocol):
     # from messages to bytes
 
     def send(self, data: str | bytes) -> None:
-        """Send a message. Raises Gone when the WebSocket is closed, UsageError for what cannot be sent."""
+        """Send a message. Raises Gone when the WebSocket is closed, UsageError for what cannot be sent.
+
+        The first one after the peer was heard leaves at once, as one answer to one message does. Others wait for the
+        end of the loop's turn and leave in one write.
+        """
         codec = self._codec
         if codec.is_ending or self.transport.is_closing():
             raise self._gone()
         codec.send_message(data)
-        out = codec.outgoing()
-        if len(out) == 1:
-            self.transport.write(out[0])
-        else:
-            self.transport.writelines(out)
+        self._gathered += len(data)
+        if not self._has_sent:
+            self._has_sent = True
+            self._flush()
+        elif self._gathered > _MAX_GATHERED:
+            self._flush()
+        elif not self._is_gathering:
+            self._is_gathering = True
+            self._server.loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        """Write what was sent in this turn of the loop."""
+        self._is_gathering = self._has_sent = False
+        self._flush()
 
     async def flushed(self) -> None:
         """Wait until the peer has room for more. Raises Gone when it has gone."""
@@ -289,7 +310,12 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _flush(self) -> None:
         out = self._codec.outgoing()
-        if out and not self.transport.is_closing():
+        self._gathered = 0
+        if not out or self.transport.is_closing():
+            return
+        if len(out) == 1:
+            self.transport.write(out[0])
+        else:
             self.transport.writelines(out)
 
     # the end
