@@ -212,7 +212,9 @@ FILE = bytes(range(256)) * 3000
 
 
 @pytest.mark.parametrize("headers", [[], [("Content-Length", "1000")]])
-async def test_files(stage: Stage, threads: int, tmp_path: Path, headers: list[tuple[str, str]]) -> None:
+async def test_files(
+    stage: Stage, threads: int, tmp_path: Path, headers: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(FILE)
 
@@ -227,7 +229,8 @@ async def test_files(stage: Stage, threads: int, tmp_path: Path, headers: list[t
         assert (await read_answer(peer))[1] == FILE[: 1000 if headers else len(FILE)]
     await peer.send(get(method="HEAD") + get())
     await read_answer(peer, is_head=True)
-    assert len((await read_answer(peer))[1]) == 1000 if headers else len(FILE)
+    assert len((await read_answer(peer))[1]) == (1000 if headers else len(FILE))
+    assert caplog.records == []
 
 
 async def test_close_comes_once_and_after_everything(stage: Stage, threads: int) -> None:

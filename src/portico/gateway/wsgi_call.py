@@ -23,6 +23,7 @@ from portico.wire.answer import AnswerHead, AppHeads
 App = Callable[[Environ, Callable[..., Any]], Any]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
+_NOTHING: Iterator[Any] = iter(())
 _NO_START = "the application gave a body without calling start_response first"
 
 
@@ -44,12 +45,12 @@ class Call:
     __slots__ = ("_first", "_heads", "_items", "_request", "_started", "head", "is_begun", "result")
 
     _first: bytes
-    _items: Iterator[Any]
     _started: tuple[str, list[tuple[str, str]]]
 
     def __init__(self, heads: AppHeads, request: Request) -> None:
         self._heads = heads
         self._request = request
+        self._items: Iterator[Any] = _NOTHING
         self.result: Any = None
         self.head: AnswerHead | None = None
         self.is_begun = False
@@ -124,7 +125,7 @@ class Call:
                 return first
             if self._request.method == "HEAD" or not head.has_body:
                 first = b""
-                self._items = iter(())  # it may be endless, and none of it would be sent
+                self._items = _NOTHING  # it may be endless, and none of it would be sent
         self._first = first
         self.is_begun = True
         return None
