@@ -2,13 +2,25 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.running import Result, Start, fetch
+from tests.cli.running import DEADLINE_S, Output, Result, Running, Start, environment, fetch
 
 Runs = Callable[..., Result]
+# What systemd does for a socket unit: the socket is descriptor 3, and the variables are for this very process.
+ACTIVATE = """
+import os, socket, sys
+sock = socket.create_server(("127.0.0.1", 0))
+os.dup2(sock.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.executable, [sys.executable, "-m", "portico", *sys.argv[1:]])
+"""
 
 
 def test_a_pid_file_while_it_serves(start: Start, tmp_path: Path) -> None:
@@ -47,6 +59,68 @@ def test_another_user_once_the_socket_is_open(start: Start, site: Path, tmp_path
     status = Path(f"/proc/{served.process.pid}/status").read_text()
     assert "\nUid:\t65534\t65534\t65534\t65534\n" in status
     assert path.stat().st_uid == 65534
+
+
+def ready(path: Path) -> str:
+    """Ask the operator's page at a socket file."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(DEADLINE_S)
+        sock.connect(str(path))
+        sock.sendall(b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return sock.makefile("rb").read().decode()
+
+
+@pytest.mark.parametrize("more", [[], ["--workers", "1"]])
+def test_the_operators_pages(start: Start, tmp_path: Path, more: list[str]) -> None:
+    admin = tmp_path / "admin"
+    served = start("serve", "-p", "0", "--admin", f"unix:{admin}", *more)
+    port = served.port()
+    assert fetch(port).endswith("hello\n")
+    assert ready(admin).endswith("\r\n\r\nready\n")
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0
+    assert not admin.exists()
+
+
+def test_operators_pages_for_everyone(runs: Runs) -> None:
+    result = runs("serve", "-p", "0", "--admin", "*:0")
+    assert result.code == 2
+    assert "could be reached by others; use localhost:PORT or unix:PATH" in result.err
+
+
+def test_sockets_of_systemd(site: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", ACTIVATE, "serve", "--quiet"],
+        cwd=site,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        served = Running(process, Output(process.stdout.fileno()))
+        assert fetch(served.port()).endswith("hello\n")
+        served.signal(signal.SIGTERM)
+        assert served.wait() == 0
+    finally:
+        process.kill()
+        process.wait(DEADLINE_S)
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("more", [[], ["--workers", "1"]])
+def test_systemd_is_told(start: Start, tmp_path: Path, more: list[str]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.settimeout(DEADLINE_S)
+        notified.bind(str(tmp_path / "notify"))
+        served = start("serve", "-p", "0", *more, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="1000000")
+        said = b""
+        while not (b"READY=1" in said and b"WATCHDOG=1" in said):
+            said += notified.recv(4096)
+        served.signal(signal.SIGTERM)
+        while b"STOPPING=1" not in said:
+            said += notified.recv(4096)
+    assert served.wait() == 0
 
 
 def test_workers_serve_files_too(start: Start) -> None:

@@ -9,7 +9,6 @@ from portico.http.message import Body, Response, Span
 from portico.server.deadlines import is_waiting_for_peer
 from portico.server.exchange import Exchange
 from portico.server.http import HttpServer
-from portico.server.lingering import Lingering
 
 BIG = bytes(range(256)) * 64 * 1024  # 16 MiB: more than the kernel holds for a peer that does not read
 HEAD_END = b"\r\n\r\n"
@@ -237,52 +236,6 @@ async def test_a_refusal_reaches_a_client_that_goes_on_sending(stage: Stage, sen
     peer.half_close()
     await stage.until(lambda: not stage.server.connections)
     assert [record.status for record in await stage.logged()] == [status]
-
-
-async def test_a_client_that_never_stops_is_left_alone_after_a_while(stage: Stage) -> None:
-    await stage.serve(echo_path, max_body=1024)
-    peer = await stage.connect()
-    await peer.send(get("/", "Content-Length: 10000000000", method="PUT"))
-    flood = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(peer.sock, b"x" * 400_000_000))
-    assert (await peer.read_head()).startswith(b"HTTP/1.1 413 ")
-    (connection,) = stage.server._connections
-    await stage.until(lambda: not connection.transport.is_reading())
-    stage.pass_time(31)
-    with pytest.raises(ConnectionError):
-        await flood
-    await stage.until(lambda: not stage.server.connections)
-
-
-async def test_a_refused_peer_that_falls_silent_is_closed_after_two_seconds(stage: Stage) -> None:
-    await stage.serve(echo_path)
-    peer = await stage.connect()
-    await peer.send(b"nonsense\n")
-    assert (await peer.read_all()).startswith(b"HTTP/1.1 400 ")
-    stage.pass_time(1)
-    await peer.send(b"x")
-    assert stage.server.connections == 1
-    stage.pass_time(4)
-    await stage.until(lambda: not stage.server.connections)
-
-
-@pytest.mark.parametrize(("piece", "second"), [(b"x", 3), (b"x" * 4096, 32)])
-async def test_a_refused_peer_may_finish_but_not_drip(stage: Stage, piece: bytes, second: int) -> None:
-    await stage.serve(echo_path)
-    peer = await stage.connect()
-    await peer.send(b"nonsense\n")
-    await peer.read_all()
-    (lingering,) = stage.server._connections
-    assert isinstance(lingering, Lingering)
-    closed_after = 0
-    while stage.server.connections and closed_after < 40:
-        closed_after += 1
-        before = lingering.received
-        await peer.send(piece)
-        await stage.until(lambda: lingering.received > before)  # noqa: B023
-        stage.pass_time(1)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-    assert second - 1 <= closed_after <= second
 
 
 async def test_a_body_that_is_refused_at_once_never_reaches_the_handler(stage: Stage) -> None:

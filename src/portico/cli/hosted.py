@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from portico.gateway.loading import Loaded
     from portico.gateway.wsgi import Wsgi
     from portico.server.exchange import Handler
+    from portico.server.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,14 @@ class HostedApp:
         root = Root(mount.folder, links=files.links, hidden=files.hidden)
         self._sites.append(Site({"": root}, files, names=None))
         return self._sites[-1]
+
+    def watch(self, metrics: "Metrics") -> None:
+        """Add the threads of the first application that has some."""
+        from portico.apps.admin.sources import watch_pool
+
+        pools = [gateway.pool for gateway in self._threads if gateway.pool is not None]
+        if pools:
+            watch_pool(metrics, pools[0])
 
     async def start(self) -> None:
         """Start every lifespan. Raises ConfigError where an application refuses."""

@@ -12,8 +12,9 @@ is told at once, and a visitor who comes meanwhile waits in the kernel's queue.
 
 import gc
 import os
+import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -28,7 +29,7 @@ from portico.settings import Processes
 PROCESS_ROWS = (
     *("workers", "start-timeout", "stuck-timeout"),
     *("recycle-requests", "recycle-after", "recycle-memory"),
-    *("pid-file", "user", "group"),
+    *("pid-file", "user", "group", "admin"),
 )
 # As in workers.process, which a single process does not load.
 _WORKER_VARIABLE = "PORTICO_WORKER"
@@ -58,30 +59,45 @@ def host(plan: Plan, open_sockets: Callable[[], Places]) -> int:
 @contextmanager
 def _placed(processes: Processes, open_sockets: Callable[[], Places]) -> Iterator[Places]:
     """Open the sockets and write the pid file as the user that was, then become the one that serves."""
-    if not (processes.user or processes.group or processes.pid_file):
-        places = open_sockets()
-        try:
+    with _opened(processes.admin, open_sockets) as places:
+        if processes.user or processes.group or processes.pid_file:
+            with _owned(processes, [*places.sockets, *places.admin]):
+                yield places
+        else:
             yield places
-        finally:
-            close(places.sockets)
-        return
+
+
+@contextmanager
+def _opened(admin: str, open_sockets: Callable[[], Places]) -> Iterator[Places]:
+    places = open_sockets()
+    try:
+        if admin:
+            from portico.apps.admin.listener import open_sockets as open_admin
+
+            places = places._replace(admin=open_admin(admin))
+        yield places
+    finally:
+        close([*places.sockets, *places.admin])
+
+
+@contextmanager
+def _owned(processes: Processes, sockets: Sequence[socket.socket]) -> Iterator[None]:
+    """Hold the pid file, and be the user that was asked for; both are looked at before anything changes."""
     from portico.workers.identity import assume, find_identity, hand_over
     from portico.workers.pid_file import PidFile
 
     identity = find_identity(processes.user, processes.group)
     pid_file = PidFile(processes.pid_file) if processes.pid_file else None
-    places = open_sockets()
     try:
         if pid_file is not None:
             pid_file.claim()
         if identity is not None:
-            paths = [address_of(sock).path for sock in places.sockets] + [pid_file.path if pid_file else ""]
+            paths = [address_of(sock).path for sock in sockets] + [pid_file.path if pid_file else ""]
             for path in filter(_is_file, paths):
                 hand_over(path, identity)
             assume(identity)
-        yield places
+        yield
     finally:
-        close(places.sockets)
         if pid_file is not None:
             pid_file.release()
 

@@ -12,6 +12,7 @@ from portico.cli.words import Words
 
 if TYPE_CHECKING:
     from portico.server.exchange import Handler
+    from portico.server.metrics import Metrics
 
 # Called in a thread, with a question that becomes true when nobody wants to know any more; returns lines.
 Survey = Callable[[Callable[[], bool]], list[str]]
@@ -42,6 +43,10 @@ class Offer(Protocol):
 
     def survey(self, words: Words, screen: Screen) -> Survey | None:
         """Return what finds out more beside the running server, None where there is no more to say."""
+        ...
+
+    def watch(self, metrics: "Metrics") -> None:
+        """Add what only this offer can count to the figures; called after `open`."""
         ...
 
     async def start(self) -> None:

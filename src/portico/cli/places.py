@@ -3,6 +3,7 @@
 Nothing here waits for a loop, so a port that is taken is reported before anything heavy is loaded.
 """
 
+import os
 import socket
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -27,20 +28,27 @@ class Moved(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Open sockets. moved: set where the default port was taken and the next free one is used."""
+    """Open sockets. moved: set where the default port was taken and the next free one is used. admin: for --admin."""
 
     sockets: list[socket.socket]
     moved: Moved | None
+    admin: Sequence[socket.socket] = ()
 
 
 def open_places(listen_to: Listen, host: str = "localhost") -> Places:
     """Open every socket that the settings ask for, or none.
 
     host: where to listen without --bind and --lan. A port that was given is taken or refused; without one 8000 or the
-    next free port is. Raises UsageError, ConfigError, and PortTaken for a given port.
+    next free port is. Sockets that systemd has opened go before these, unless an option says where to listen.
+    Raises UsageError, ConfigError, and PortTaken for a given port.
     """
     if listen_to.lan and listen_to.bind:
         raise UsageError("--lan already means every interface; leave out --bind")
+    if listen_to == Listen() and "LISTEN_FDS" in os.environ:
+        from portico.net.activation import activated_sockets
+
+        if activated := [entry.socket for entry in activated_sockets()]:
+            return Places(activated, None)
     texts = (ALL_INTERFACES,) if listen_to.lan else listen_to.bind or (host,)
     opened: list[socket.socket] = []
     moved = None

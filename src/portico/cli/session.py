@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 
 from portico.cli import banner
 from portico.cli.browser import open_browser
@@ -32,6 +33,8 @@ from portico.cli.words import Words
 from portico.errors import ConfigError
 from portico.net.addresses import Address
 from portico.net.listening import address_of, close, listen
+from portico.server.http import HttpServer
+from portico.workers.notify import Notifier
 
 # The first request should not share the interpreter with the survey.
 _SURVEY_DELAY_S = 0.2
@@ -59,6 +62,9 @@ class Session:
         self._stopping = asyncio.Event()
         self._is_cut = False
         self._is_open = False
+        self._admin_sockets = places.admin
+        self._pages: HttpServer | None = None
+        self._notifier = Notifier.from_environment()
         self._began_s = time.monotonic()
 
     async def run(self) -> int:
@@ -68,6 +74,7 @@ class Session:
             loop.add_signal_handler(signal.SIGINT, self._interrupted)
             loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
         try:
+            await self._open_pages()
             if not await self._has_started():
                 return _CUT_CODE if self._is_cut else 0
             await self._serve()
@@ -78,7 +85,18 @@ class Session:
             close(self._sockets)
             self._offer.close()
             self._close_log()
+            self._notifier.close()
             self._reporting.close()
+
+    async def _open_pages(self) -> None:
+        """Serve the operator's pages where they were asked for, before all else: they say that we are starting."""
+        if self._admin_sockets:
+            from portico.apps.admin.listener import open_pages
+            from portico.apps.admin.sources import ServerSource
+
+            source = ServerSource(self._server)
+            self._offer.watch(source.metrics)
+            self._pages = await open_pages(self._admin_sockets, source)
 
     async def _has_started(self) -> bool:
         """Start what is offered; False where someone wants to stop before it is ready."""
@@ -94,12 +112,21 @@ class Session:
     async def _serve(self) -> None:
         await self._server.open(self._sockets)
         self._is_open = True
+        self._notifier.ready()
+        self._beat()
         self._greet()
         survey = asyncio.get_running_loop().call_later(_SURVEY_DELAY_S, self._start_survey)
         if self._keyboard is not None:
             self._keyboard.open()
         await self._stopping.wait()
+        self._notifier.stopping()
         survey.cancel()
+
+    def _beat(self) -> None:
+        """Show systemd's watchdog that the loop turns, for as long as it does."""
+        if self._notifier.interval_s < inf:
+            self._notifier.beat(time.monotonic())
+            asyncio.get_running_loop().call_later(self._notifier.interval_s / 2, self._beat)
 
     # the start
 
@@ -219,6 +246,8 @@ class Session:
             screen.line(f"  {words('draining', n=self._server.active)}")
         cut = await self._server.drain(self._plan.limits.drain)
         await self._offer.stop()
+        if self._pages is not None:
+            await self._pages.drain(0)
         totals = self._server.totals
         if cut:
             screen.line(f"  {words('cut', n=cut)}")

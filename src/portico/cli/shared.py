@@ -18,6 +18,7 @@ from portico.settings import Files
 if TYPE_CHECKING:
     from portico.apps.files.site import Site
     from portico.server.exchange import Handler
+    from portico.server.metrics import Metrics
 
 
 class SharedFiles:
@@ -72,6 +73,9 @@ class SharedFiles:
             return banner.survey_lines(found, words, screen)
 
         return survey_lines
+
+    def watch(self, metrics: "Metrics") -> None:
+        """Add nothing: the server counts all there is."""
 
     async def start(self) -> None:
         """Do nothing: files are there."""

@@ -5,9 +5,12 @@ In: an offer that is not opened here, open sockets, a screen. Out: the exit code
 
 import asyncio
 import gc
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
+from portico.apps.admin.listener import open_pages
+from portico.apps.admin.sources import FleetSource
 from portico.cli import banner
 from portico.cli.group import words_of_environment
 from portico.cli.offer import Offer
@@ -21,6 +24,7 @@ from portico.workers.events import ROUTINE, Event
 from portico.workers.process import own_command
 from portico.workers.supervisor import Supervisor
 from portico.workers.watch import changes, check_watching, roots_of
+from portico.workers.worker import BEAT_S
 
 
 def supervise(plan: Plan, places: Places, screen: Screen) -> int:
@@ -41,18 +45,32 @@ def supervise(plan: Plan, places: Places, screen: Screen) -> int:
         own_command(), places.sockets, processes=plan.processes, drain_s=plan.limits.drain, on_event=tell
     )
     gc.enable()
-    return asyncio.run(_run(supervisor, plan.processes))
+    return asyncio.run(_run(supervisor, plan.processes, places.admin))
 
 
-async def _run(supervisor: Supervisor, processes: Processes) -> int:
-    watching = asyncio.create_task(_reload(supervisor, processes.reload_dir)) if processes.reload else None
+async def _run(supervisor: Supervisor, processes: Processes, admin: Sequence[socket.socket]) -> int:
+    source = FleetSource(supervisor)
+    pages = await open_pages(admin, source) if admin else None
+    works = [_look(source)] if admin else []
+    if processes.reload:
+        works.append(_reload(supervisor, processes.reload_dir))
+    tasks = [asyncio.ensure_future(work) for work in works]
     try:
         return await supervisor.run()
     finally:
-        if watching is not None:
-            watching.cancel()
+        for task in tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await watching
+                await task
+        if pages is not None:
+            await pages.drain(0)
+
+
+async def _look(source: FleetSource) -> None:
+    """Note what workers have counted while they are there."""
+    while True:
+        source.look()
+        await asyncio.sleep(BEAT_S)
 
 
 async def _reload(supervisor: Supervisor, folders: Sequence[str]) -> None:

@@ -12,7 +12,9 @@ import gc
 import os
 import sys
 from collections.abc import Mapping
+from typing import Any
 
+from portico.apps.admin.sources import STATS_KEY, ServerSource
 from portico.apps.files.web import event_loop
 from portico.cli.group import full_text
 from portico.cli.log import open_log, report_to
@@ -47,15 +49,18 @@ def _worked(link: WorkerLink, plan: Plan) -> int:
     report_to(screen)
     try:
         server = open_server(plan, log)
+        source = ServerSource(server) if plan.processes.admin else None
+        if source is not None:
+            plan.offer.watch(source.metrics)
         gc.enable()
         gc.freeze()
         with asyncio.Runner(loop_factory=event_loop) as runner:
-            return runner.run(_run(link, plan.offer, server))
+            return runner.run(_run(link, plan.offer, server, source))
     finally:
         close_log()
 
 
-async def _run(link: WorkerLink, offer: Offer, server: HttpServer) -> int:
+async def _run(link: WorkerLink, offer: Offer, server: HttpServer, source: ServerSource | None) -> int:
     stopping = asyncio.Event()
 
     def cut() -> None:
@@ -68,7 +73,7 @@ async def _run(link: WorkerLink, offer: Offer, server: HttpServer) -> int:
         await offer.start()
         await server.open(sockets)
         link.ready()
-        link.beat_with(lambda: _figures(server))
+        link.beat_with(lambda: _figures(server, source))
         await stopping.wait()
         link.draining()
         lost = await server.drain(server.limits.drain)
@@ -79,11 +84,7 @@ async def _run(link: WorkerLink, offer: Offer, server: HttpServer) -> int:
     return 0
 
 
-def _figures(server: HttpServer) -> Mapping[str, int]:
-    totals = server.totals
-    return {
-        "requests": totals.requests,
-        "bytes_sent": totals.bytes_sent,
-        "active": server.active,
-        "connections": server.connections,
-    }
+def _figures(server: HttpServer, source: ServerSource | None) -> Mapping[str, Any]:
+    """Return what a beat carries: what recycling looks at, and all the rest where somebody asked for it."""
+    figures = {STATS_KEY: source.snapshot()} if source is not None else {}
+    return {"requests": server.totals.requests, "active": server.active, **figures}

@@ -222,7 +222,7 @@ class HttpConnection(asyncio.Protocol):
         if server.prepare is not None:
             server.prepare(exchange)
         if server.turns.is_full:
-            self._wait_turn(exchange)
+            server.turns.wait(exchange)
         else:
             self.handle(exchange)
         if not exchange.status:
@@ -242,14 +242,6 @@ class HttpConnection(asyncio.Protocol):
             self._crash(exchange, _FAILED)
         if not exchange.status:
             server.turns.take(exchange)
-
-    def _wait_turn(self, exchange: Exchange) -> None:
-        turns = self.server.turns
-        if turns.has_room:
-            turns.wait(exchange)
-        else:
-            exchange.note = "too many requests at once"
-            exchange.respond(refusal(503, exchange.note, exchange.request.values, [("Retry-After", "1")]))
 
     def take_turn(self, exchange: Exchange) -> None:
         """Call the handler of an exchange that waited, if it is still wanted."""

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
+from portico.server.refusals import refusal
 from portico.settings import Limits
 
 if TYPE_CHECKING:
@@ -32,11 +33,6 @@ class Turns:
         """Count the requests that wait for a turn."""
         return len(self._queue)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether another one may wait."""
-        return len(self._queue) < self._limits.max_waiting
-
     def take(self, exchange: "Exchange") -> None:
         """Count a request that was not answered at once."""
         exchange.has_turn = True
@@ -44,8 +40,12 @@ class Turns:
         self._measure()
 
     def wait(self, exchange: "Exchange") -> None:
-        """Queue a request."""
-        self._queue[exchange] = None
+        """Queue a request, or answer 503 where too many wait already."""
+        if len(self._queue) < self._limits.max_waiting:
+            self._queue[exchange] = None
+        else:
+            exchange.note = "too many requests at once"
+            exchange.respond(refusal(503, exchange.note, exchange.request.values, [("Retry-After", "1")]))
 
     def leave(self, exchange: "Exchange") -> None:
         """Let go of a request that is over, if it still waits."""
