@@ -1,7 +1,7 @@
 """The fastest way to unmask that is at hand.
 
-Python has no way to xor bytes with bytes but through integers, at best 1.6 ns a byte: more than all the rest of a large
-message costs. The `websockets` package, which most who write ASGI applications have installed, brings a function in C for it.
+Python has nothing that xors bytes with bytes; the ways around take at best 1.6 ns a byte, more than all the rest of a
+large message costs. The `websockets` package, often installed beside ASGI applications, brings a function in C for it.
 """
 
 from collections.abc import Callable
