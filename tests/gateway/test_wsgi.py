@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,33 @@ async def test_files(
     await read_answer(peer, is_head=True)
     assert len((await read_answer(peer))[1]) == (1000 if headers else len(FILE))
     assert caplog.records == []
+
+
+async def test_each_call_has_a_context_of_its_own_and_keeps_it(stage: Stage) -> None:
+    """From the call to the last piece and `close`, as frameworks with context variables want it; on the loop too."""
+    variable = ContextVar("variable", default="untouched")
+    seen: list[str] = []
+
+    class Pieces:
+        def __init__(self) -> None:
+            seen.append(variable.get())
+            self.token = variable.set("set")
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"a"
+            seen.append(variable.get())
+            yield b"b"
+
+        def close(self) -> None:
+            seen.append(variable.get())
+            variable.reset(self.token)
+
+    await put_on(stage, answering(Pieces), threads=0)
+    peer = await stage.connect()
+    for count in (1, 2):
+        await peer.send(get())
+        assert (await read_answer(peer))[1] == b"ab"
+        await stage.until(lambda count=count: seen == ["untouched", "set", "set"] * count)  # type: ignore[misc]
 
 
 async def test_close_comes_once_and_after_everything(stage: Stage, threads: int) -> None:

@@ -16,6 +16,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Iterable
+from contextvars import copy_context
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -162,43 +163,48 @@ class Wsgi:
         call = _DirectCall(self.heads, exchange)
         body: bytes | Span | None = b""
         try:
-            body = call.open(self.app, environ)
+            body = call.run(call.open, self.app, environ)
             assert call.head is not None
             if body is None:
                 return self._send(call)
             if isinstance(body, bytes):
                 exchange.reply(call.head, body)
                 if call.result is not None:
-                    call.exhaust()
+                    call.run(call.exhaust)
             else:
                 exchange.stream(call.head, (body,))
         except (SystemExit, KeyboardInterrupt) as exc:
             raise failure(exc) from exc
         finally:
             if body is not None and call.result is not None:
-                call.close()
+                call.run(call.close)
         return None
 
     async def _send(self, call: "_DirectCall") -> None:
         try:
-            while piece := call.next_piece():
+            while piece := call.run(call.next_piece):
                 call.send(piece)
                 await call.exchange.flushed()
             call.finish()
         except (SystemExit, KeyboardInterrupt) as exc:
             raise failure(exc) from exc
         finally:
-            call.close()
+            call.run(call.close)
 
 
 class _DirectCall(Call):
-    """A call on the loop: what `write` sends waits in the transport, since nothing here can wait for the peer."""
+    """A call on the loop: what `write` sends waits in the transport, since nothing here can wait for the peer.
 
-    __slots__ = ("_has_head", "exchange")
+    run: calls something in the context (PEP 567) that is this call's own. An answer in pieces goes on in a task, whose
+    context is another one than that of the application's first step; and none may see what another has set.
+    """
+
+    __slots__ = ("_has_head", "exchange", "run")
 
     def __init__(self, heads: AppHeads, exchange: Exchange) -> None:
         super().__init__(heads, exchange.request)
         self.exchange = exchange
+        self.run = copy_context().run
         self._has_head = False
 
     def send(self, data: bytes) -> None:
