@@ -28,6 +28,14 @@ def portico_loop(place: Place) -> list[str]:
     return run_portico(place, "--threads", "0")
 
 
+# `websockets` is here for uvicorn's sake, and no dependency of Portico, which unmasks with its C function where it can.
+PLAIN = "import sys; sys.modules['websockets'] = None; from portico.cli.main import main; sys.exit(main())"
+
+
+def portico_plain(place: Place) -> list[str]:
+    return [sys.executable, "-c", PLAIN, *run_portico(place)[1:]]
+
+
 def run_uvicorn(place: Place, *more: str) -> list[str]:
     listen = ["--host", "127.0.0.1", "--port", str(place.port), "--timeout-keep-alive", FOREVER_S]
     log = ["--no-access-log", "--log-level", "error"]
@@ -84,7 +92,14 @@ def waitress(place: Place) -> list[str]:
 
 
 BJOERN = "import bjoern; from {module} import {name} as app; bjoern.run(app, '127.0.0.1', {port})"
-FASTWSGI = "import fastwsgi; from {module} import {name} as app; fastwsgi.run(app, '127.0.0.1', {port}, loglevel=0)"
+# fastwsgi asks a part of setuptools, which newer ones have no more, for its own version.
+FASTWSGI = """
+import importlib.metadata, sys, types
+sys.modules["pkg_resources"] = types.SimpleNamespace(get_distribution=importlib.metadata.distribution)
+import fastwsgi
+from {module} import {name} as app
+fastwsgi.run(app, "127.0.0.1", {port}, loglevel=0)
+"""
 
 
 def run_code(code: str, place: Place) -> list[str]:
@@ -108,7 +123,15 @@ HYPERCORN = Server("hypercorn", "hypercorn", hypercorn, VERSION, remark="uvloop"
 GUNICORN = Server("gunicorn", "gunicorn", gunicorn, VERSION, remark="gthread, 4 threads", package="gunicorn")
 
 ASGI = (PORTICO, UVICORN, GRANIAN, HYPERCORN)
-WEBSOCKET = (PORTICO, UVICORN, Server("granian", "granian", granian_websockets, VERSION, package="granian"), HYPERCORN)
+WEBSOCKET = (
+    Server("portico", "portico", portico_plain, VERSION, remark="WebSockets: as installed alone, all in Python"),
+    Server(
+        "portico + C mask", "portico", portico, VERSION, remark="unmasks with the `websockets` package's C function"
+    ),
+    UVICORN,
+    Server("granian", "granian", granian_websockets, VERSION, package="granian"),
+    HYPERCORN,
+)
 GRANIAN_WSGI = Server("granian", "granian", granian_wsgi, VERSION, remark="WSGI: 1 blocking thread", package="granian")
 PORTICO_THREADS = Server("portico", "portico", portico_threads, VERSION, remark="WSGI: 4 threads")
 THREADS = (

@@ -55,11 +55,13 @@ def middle(results: Results, case: str, server: str, figure: Callable[[Sample], 
     return median(map(figure, samples)) if samples else None
 
 
-def ratio(case: str, figure: Callable[[Sample], float], other: str) -> Callable[[Results], float | None]:
-    """Make a reader of Portico's median over another server's."""
+def ratio(
+    case: str, figure: Callable[[Sample], float], other: str, ours: str = CORE
+) -> Callable[[Results], float | None]:
+    """Make a reader of Portico's median over another server's. ours: which way of running Portico."""
 
     def read(results: Results) -> float | None:
-        return divided(middle(results, case, CORE, figure), middle(results, case, other, figure))
+        return divided(middle(results, case, ours, figure), middle(results, case, other, figure))
 
     return read
 
@@ -146,13 +148,19 @@ APPS = (
 )
 
 
-def echo(text: str, case: str, bar: float) -> Bar:
-    return Bar(f"CPU a message, WebSocket echo of {text}, of uvicorn", bar, ratio(case, cpu, "uvicorn"))
+NATIVE = "portico + C mask"
+
+
+def echoes(text: str, case: str, bar: float) -> tuple[Bar, Bar]:
+    """Return the promise for Portico as it is installed alone, and with another package's C function."""
+    promise = f"CPU a message, WebSocket echo of {text}, of uvicorn"
+    plain = Bar(promise, bar, ratio(case, cpu, "uvicorn"))
+    return plain, Bar(f"{promise}; with `websockets` installed", bar, ratio(case, cpu, "uvicorn", NATIVE))
 
 
 MESSAGES = (
-    echo("64 bytes", "echo-64", 0.7),
-    echo("4 KiB", "echo-4k", 0.9),
-    echo("1 MiB", "echo-1m", 1.0),
+    *echoes("64 bytes", "echo-64", 0.7),
+    *echoes("4 KiB", "echo-4k", 0.9),
+    *echoes("1 MiB", "echo-1m", 1.0),
     better("a message to 1 000 WebSockets, each delivery", "fan-out"),
 )
