@@ -41,7 +41,7 @@ SUITES = (
         "websocket",
         "WebSockets",
         "The clients are bare sockets that send frames made beforehand; nothing is compressed. `portico` is measured "
-        "as it is installed alone: the `websockets` package, here for uvicorn, is hidden from it. Where that package is "
+        "as it is installed alone: the `websockets` package, here for uvicorn, is hidden from it. Where it is "
         "found, Portico unmasks with its C function: `portico + C mask`. uvicorn and granian unmask in C or Rust.",
         cases.MESSAGES,
         bars.MESSAGES,
