@@ -1,13 +1,16 @@
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 
 import pytest
-from tests.server.stage import Gate, Memory, Stage, get, http_connections
+from tests.server.stage import DATE, Gate, Memory, Stage, get, http_connections
 
 from portico.errors import Gone, UsageError
+from portico.gateway.contract import Origin
 from portico.http.message import Body, Response, Span
 from portico.server.exchange import Exchange, Inbox
-from portico.wire.answer import WholeAnswer
+from portico.wire.answer import AnswerHead, AppHeads, WholeAnswer
 
 # --- the inbox --------------------------------------------------------------------------------
 
@@ -205,3 +208,628 @@ async def test_a_streamed_answer_to_a_closing_connection_is_gone(stage: Stage) -
     assert await peer.is_closed()
     await stage.until(lambda: seen)
     assert source.closed == 1
+
+
+# --- answers for one exchange -----------------------------------------------------------------
+
+HEADS = AppHeads()
+PLAIN = HEADS.of_bytes(200, [])
+FIVE = HEADS.of_bytes(200, [(b"content-length", b"5")])
+LAST = HEADS.of_bytes(200, [(b"connection", b"close")])
+DATED = HEADS.of_bytes(200, [(b"date", b"Mon, 07 Nov 1994 08:49:37 GMT")])
+NO_CONTENT = HEADS.of_bytes(204, [])
+NOT_MODIFIED = HEADS.of_bytes(304, [(b"etag", b'"1"')])
+OK = b"HTTP/1.1 200 OK\r\n" + DATE.encode()
+LENGTH, APP_LENGTH = b"Content-Length: 5\r\n", b"content-length: 5\r\n"
+CLOSE, KEEP = b"Connection: close\r\n", b"Connection: keep-alive\r\n"
+CODED = b"Transfer-Encoding: chunked\r\n"
+GET_10 = b"GET / HTTP/1.0\r\n\r\n"
+GET_10_KEPT = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+HEAD = get(method="HEAD")
+LONG, SHORT = "the body is longer than its Content-Length; the rest was cut", "the body is 1 bytes shorter"
+Case = tuple[bytes, AnswerHead, bytes, bytes, str]
+
+REPLIES: list[Case] = [
+    (get(), PLAIN, b"hello", OK + LENGTH + b"\r\nhello", ""),
+    (get(), FIVE, b"hello", OK + APP_LENGTH + b"\r\nhello", ""),
+    (get(), LAST, b"hello", OK + LENGTH + CLOSE + b"\r\nhello", ""),
+    (get(), DATED, b"", b"HTTP/1.1 200 OK\r\ndate: Mon, 07 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n", ""),
+    (get(), NO_CONTENT, b"hello", b"HTTP/1.1 204 No Content\r\n" + DATE.encode() + b"\r\n", ""),
+    (get(), NOT_MODIFIED, b"", b"HTTP/1.1 304 Not Modified\r\n" + DATE.encode() + b'etag: "1"\r\n\r\n', ""),
+    (get(), FIVE, b"hello, world", OK + APP_LENGTH + CLOSE + b"\r\nhello", LONG),
+    (get(), FIVE, b"hell", OK + APP_LENGTH + CLOSE + b"\r\nhell", SHORT),
+    (HEAD, PLAIN, b"hello", OK + LENGTH + b"\r\n", ""),
+    (HEAD, FIVE, b"", OK + APP_LENGTH + b"\r\n", ""),
+    (GET_10, PLAIN, b"hello", OK + LENGTH + CLOSE + b"\r\nhello", ""),
+    (GET_10_KEPT, PLAIN, b"hello", OK + LENGTH + KEEP + b"\r\nhello", ""),
+]
+PUSHES: list[Case] = [
+    (get(), PLAIN, b"hello", OK + CODED + b"\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\nx-t: 1\r\n\r\n", ""),
+    (get(), FIVE, b"hello", OK + APP_LENGTH + b"\r\nhello", ""),
+    (get(), LAST, b"hello", OK + CODED + CLOSE + b"\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\nx-t: 1\r\n\r\n", ""),
+    (get(), NO_CONTENT, b"hello", b"HTTP/1.1 204 No Content\r\n" + DATE.encode() + b"\r\n", ""),
+    (get(), FIVE, b"hello, world", OK + APP_LENGTH + b"\r\nhello", LONG),
+    (get(), FIVE, b"hell", OK + APP_LENGTH + b"\r\nhell", SHORT),
+    (HEAD, PLAIN, b"hello", OK + CODED + b"\r\n", ""),
+    (HEAD, FIVE, b"hello", OK + APP_LENGTH + b"\r\n", ""),
+    (GET_10, PLAIN, b"hello", OK + CLOSE + b"\r\nhello", ""),
+    (GET_10_KEPT, PLAIN, b"hello", OK + CLOSE + b"\r\nhello", ""),
+    (GET_10_KEPT, FIVE, b"hello", OK + APP_LENGTH + KEEP + b"\r\nhello", ""),
+]
+
+
+def push(exchange: Exchange, head: AnswerHead, body: bytes) -> None:
+    exchange.begin(head)
+    for piece in (body[:2], b"", memoryview(body)[2:]):
+        exchange.write(piece)
+    exchange.end([("x-t", "1")])
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize(
+    ("way", "case"), [(Exchange.reply, case) for case in REPLIES] + [(push, case) for case in PUSHES]
+)
+async def test_an_answer_for_one_exchange(
+    stage: Stage, way: Callable[[Exchange, AnswerHead, bytes], None], case: Case, waits: bool
+) -> None:
+    request, head, body, sent, note = case
+
+    async def handler(exchange: Exchange) -> None:
+        if waits:
+            await asyncio.sleep(0)
+        if exchange.request.path == "/next":
+            exchange.answer(WholeAnswer(200, (), b"next"))
+        else:
+            way(exchange, head, body)
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(request)
+    assert await peer.read(len(sent)) == sent
+    is_closing = CLOSE in sent or bool(note)
+    if is_closing:
+        assert await peer.read_all() == b""
+    else:
+        await peer.send(get("/next"))
+        assert (await peer.read_head()).startswith(b"HTTP/1.1 200 OK")
+        assert await peer.read(4) == b"next"
+    record = (await stage.logged())[0]
+    assert note in record.note
+    assert bool(record.note) is bool(note)
+    if way is Exchange.reply:
+        assert record.body_bytes == len(sent.partition(b"\r\n\r\n")[2])
+
+
+async def test_a_large_reply_leaves_before_the_ones_behind_it(stage: Stage) -> None:
+    body = b"x" * 20_000
+    await stage.serve(lambda exchange: exchange.reply(PLAIN, body))
+    peer = await stage.connect()
+    await peer.send(get() * 3)
+    expected = (OK + b"Content-Length: 20000\r\n\r\n" + body) * 3
+    assert await peer.read(len(expected)) == expected
+
+
+async def test_a_pushed_answer_leaves_piece_by_piece(stage: Stage) -> None:
+    gates = [Gate(), Gate(), Gate()]
+
+    async def handler(exchange: Exchange) -> None:
+        exchange.begin(PLAIN)
+        await exchange.flushed()  # takes the head along
+        await gates[0].passed()
+        exchange.write(b"hello")
+        await gates[1].passed()
+        exchange.end()
+        await gates[2].passed()
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    assert await peer.read_head() == OK + CODED + b"\r\n"
+    assert peer.hears_nothing()
+    gates[0].open()
+    assert await peer.read(10) == b"5\r\nhello\r\n"
+    assert peer.hears_nothing()
+    gates[1].open()
+    assert await peer.read(5) == b"0\r\n\r\n"
+    gates[2].open()
+
+
+async def test_whoever_pushes_waits_for_the_peer(stage: Stage) -> None:
+    """Two tasks of one application may wait at once."""
+    block, seen = b"x" * 1_000_000, list[int]()
+
+    async def pushes(exchange: Exchange) -> None:
+        for _ in range(10):
+            exchange.write(block)
+            await exchange.flushed()
+            seen.append(1)
+
+    async def handler(exchange: Exchange) -> None:
+        exchange.begin(PLAIN)
+        await asyncio.gather(pushes(exchange), pushes(exchange))
+        exchange.end()
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    await peer.read_head()
+    (connection,) = http_connections(stage.server)
+    await stage.until(lambda: connection.is_paused)
+    assert connection.transport.get_write_buffer_size() < 3 * len(block)
+    assert len(seen) < 20
+    expected = (b"f4240\r\n" + block + b"\r\n") * 20 + b"0\r\n\r\n"
+    assert await peer.read(len(expected)) == expected
+
+
+async def test_large_pieces_that_are_not_in_one_piece_stop_at_the_peer_too(stage: Stage) -> None:
+    """A chunk is three pieces; whichever way they leave together must say when the peer falls behind."""
+    block = b"x" * 16_000_000
+
+    async def handler(exchange: Exchange) -> None:
+        exchange.begin(PLAIN)
+        exchange.write(block)
+        await exchange.flushed()
+        exchange.end()
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    await peer.read_head()
+    (connection,) = http_connections(stage.server)
+    await stage.until(lambda: connection.is_paused)
+    assert connection.exchange is not None, "it waits in flushed"
+    expected = b"f42400\r\n" + block + b"\r\n0\r\n\r\n"
+    assert await peer.read(len(expected)) == expected
+
+
+PHASES = ["before", "begun", "flushed", "written", "ended"]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("keeps_running", [False, True])
+async def test_a_peer_that_goes_in_any_phase(stage: Stage, phase: str, keeps_running: bool) -> None:
+    gate, seen = Gate(), list[str]()
+
+    async def steps(exchange: Exchange) -> AsyncIterator[str]:
+        yield "before"
+        exchange.begin(PLAIN)
+        yield "begun"
+        await exchange.flushed()
+        yield "flushed"
+        exchange.write(b"hello")
+        yield "written"
+        exchange.end()
+        yield "ended"
+
+    async def handler(exchange: Exchange) -> None:
+        exchange.keeps_running = keeps_running
+        try:
+            async for step in steps(exchange):
+                if step == phase:
+                    await gate.passed()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+        except Gone:
+            seen.append("gone")
+            raise
+        seen.append("done")
+
+    server = await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    await stage.until(lambda: gate.is_reached)
+    peer.reset()
+    await stage.until(lambda: not server.connections)
+    gate.open()
+    await stage.until(lambda: seen and not server.tasks.running)
+    assert seen == ["done" if phase == "ended" else "gone" if keeps_running else "cancelled"]
+    assert server.turns.active == 0
+    (record,) = await stage.logged()
+    assert record.status == (0 if phase == "before" else 200)
+    assert record.note == ("" if phase == "ended" else "cut")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_an_answer_that_is_never_ended_is_cut(stage: Stage, waits: bool) -> None:
+    async def handler(exchange: Exchange) -> None:
+        exchange.begin(PLAIN)
+        exchange.write(b"hello")
+        if waits:
+            await asyncio.sleep(0)
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    assert await peer.is_closed()
+    (record,) = await stage.logged()
+    assert (record.status, record.note) == (200, "the application did not finish its answer")
+
+
+async def test_what_is_out_of_order_is_refused_and_harms_nobody(stage: Stage) -> None:
+    """Whatever is wrong about the order, the one answer is what the peer gets."""
+    kept: list[Exchange] = []
+
+    async def handler(exchange: Exchange) -> None:
+        kept.append(exchange)
+        pushes: list[Callable[[], object]] = [lambda: exchange.write(b"x"), exchange.end]
+        for early in pushes:
+            with pytest.raises(UsageError, match="no answer has begun"):
+                early()
+        with pytest.raises(UsageError, match="no answer has begun"):
+            await exchange.flushed()
+        exchange.begin(FIVE)
+        answers: list[Callable[[], object]] = [
+            lambda: exchange.begin(FIVE),
+            lambda: exchange.reply(FIVE, b"again"),
+            lambda: exchange.stream(FIVE, (b"again",)),
+            lambda: exchange.inform(103, ()),
+            lambda: exchange.upgrade(None, ()),
+        ]
+        for again in answers:
+            with pytest.raises(UsageError, match="answered already"):
+                again()
+        exchange.write(b"hello")
+        exchange.end()
+        for late in pushes:
+            with pytest.raises(UsageError, match="no answer is under way"):
+                late()
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    expected = OK + APP_LENGTH + b"\r\nhello"
+    assert await peer.read(len(expected)) == expected
+    assert peer.hears_nothing()
+    kept[0].abort("too late to matter")
+    await peer.send(get())
+    assert await peer.read(len(expected)) == expected
+
+
+async def test_trailers_that_may_not_be_sent_cut_the_answer(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    async def handler(exchange: Exchange) -> None:
+        exchange.begin(PLAIN)
+        exchange.end([("x", "a\r\nb")])
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    assert await peer.is_closed()
+    assert [record.note for record in await stage.logged()] == ["the application failed"]
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(("request_", "is_told"), [(get(), True), (GET_10_KEPT, False)])
+async def test_interim_answers(stage: Stage, request_: bytes, is_told: bool) -> None:
+    def handler(exchange: Exchange) -> None:
+        exchange.inform(103, [("link", "</a.css>; rel=preload")])
+        for status in (100, 101, 200):
+            with pytest.raises(UsageError):
+                exchange.inform(status, ())
+        exchange.reply(PLAIN, b"hello")
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(request_)
+    interim = b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n" if is_told else b""
+    expected = interim + OK + LENGTH + (b"" if is_told else KEEP) + b"\r\nhello"
+    assert await peer.read(len(expected)) == expected
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+async def test_an_exchange_may_be_broken_off(stage: Stage, has_begun: bool) -> None:
+    async def handler(exchange: Exchange) -> None:
+        if has_begun:
+            exchange.begin(FIVE)
+            exchange.write(b"he")
+        exchange.abort("the upstream went away")
+        assert exchange.is_gone
+        with pytest.raises(Gone):
+            exchange.begin(FIVE) if not has_begun else exchange.write(b"llo")
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    assert await peer.is_closed()
+    (record,) = await stage.logged()
+    assert (record.status, record.note) == (200 if has_begun else 0, "the upstream went away")
+
+
+# --- deferred answers -------------------------------------------------------------------------
+
+
+async def test_a_plain_function_may_answer_later(stage: Stage) -> None:
+    deferred: list[Exchange] = []
+
+    def handler(exchange: Exchange) -> None:
+        exchange.is_deferred = True
+        deferred.append(exchange)
+
+    server = await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get("/1") + get("/2"))
+    await stage.until(lambda: deferred)
+    assert peer.hears_nothing()
+    assert server.turns.active == 1
+    loop = asyncio.get_running_loop()
+    loop.call_soon(deferred[0].reply, PLAIN, b"first")
+    await stage.until(lambda: len(deferred) == 2)
+    loop.call_soon(push, deferred[1], FIVE, b"hello")
+    expected = OK + LENGTH + b"\r\nfirst" + OK + APP_LENGTH + b"\r\nhello"
+    assert await peer.read(len(expected)) == expected
+    assert server.turns.active == 0
+
+
+async def test_a_deferred_answer_for_nobody(stage: Stage) -> None:
+    deferred: list[Exchange] = []
+
+    def handler(exchange: Exchange) -> None:
+        exchange.is_deferred = True
+        deferred.append(exchange)
+
+    server = await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    await stage.until(lambda: deferred)
+    assert not deferred[0].is_gone
+    peer.reset()
+    await stage.until(lambda: not server.connections)
+    (exchange,) = deferred
+    assert exchange.is_gone
+    await exchange.gone()
+    source = Memory(b"hello")
+    answers: list[Callable[[], object]] = [
+        lambda: exchange.reply(FIVE, b"hello"),
+        lambda: exchange.begin(FIVE),
+        lambda: exchange.stream(FIVE, (Span(source, 0, 5),)),
+        lambda: exchange.inform(103, ()),
+    ]
+    for answer in answers:
+        with pytest.raises(Gone):
+            answer()
+    assert source.closed == 1
+    assert server.turns.active == 0
+    assert [(r.status, r.note) for r in await stage.logged()] == [(0, "cut")]
+
+
+# --- who is told of a peer that goes ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["closes", "half-closes", "is answered"])
+async def test_whoever_asked_is_told_when_the_peer_goes(stage: Stage, end: str) -> None:
+    seen: list[str] = []
+    waiting = Gate()
+
+    async def watch(exchange: Exchange) -> None:
+        await exchange.gone()
+        seen.append("told")
+        await exchange.gone()  # and at once from now on
+        seen.append("told again")
+
+    async def handler(exchange: Exchange) -> None:
+        exchange.keeps_running = True
+        watching = [asyncio.ensure_future(watch(exchange)) for _ in range(2)]
+        impatient = asyncio.ensure_future(exchange.gone())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await waiting.passed()
+        if end == "is answered":
+            exchange.reply(FIVE, b"hello")
+        await asyncio.gather(*watching)
+        seen.append("went on")
+
+    server = await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    await stage.until(lambda: waiting.is_reached)
+    waiting.open()
+    if end == "closes":
+        peer.reset()
+    elif end == "half-closes":
+        peer.half_close()
+    await stage.until(lambda: len(seen) == 5 and not server.tasks.running)
+    assert sorted(seen) == ["told"] * 2 + ["told again"] * 2 + ["went on"]
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+async def test_where_a_request_came_from(stage: Stage, family: int) -> None:
+    seen: list[Origin] = []
+
+    def handler(exchange: Exchange) -> None:
+        seen.extend((exchange.origin, exchange.origin))
+        exchange.reply(FIVE, b"hello")
+
+    await stage.serve(handler, family=family)
+    peer = await stage.connect()
+    await peer.send(get())
+    await peer.read_head()
+    own, name = peer.sock.getsockname(), stage.sock.getsockname()
+    if family == socket.AF_INET:
+        assert seen == [Origin(own, name, "http")] * 2
+    else:
+        assert seen == [Origin(None, ("@" + name[1:].decode(), None), "http")] * 2
+
+
+async def test_a_trusted_proxys_word_is_taken(stage: Stage) -> None:
+    seen: list[object] = []
+
+    def handler(exchange: Exchange) -> None:
+        exchange.origin = Origin(("192.0.2.1", 5), ("192.0.2.2", 443), "https")
+        seen.extend((exchange.origin.scheme, exchange.address))
+        exchange.reply(FIVE, b"hello")
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    await peer.read_head()
+    assert seen == ["https", "192.0.2.1"]
+
+
+# --- what applications do wrong, and what they do behind their answers ------------------------
+
+
+class Leave(BaseException):
+    """What no application should raise; in a group it comes through every `except Exception`."""
+
+
+FAILURES: list[Callable[[], BaseException]] = [
+    ZeroDivisionError,
+    SystemExit,
+    asyncio.CancelledError,
+    lambda: BaseExceptionGroup("several", [SystemExit(), Leave()]),
+]
+FAILED = b"500 Internal Server Error: the application failed\n"
+
+
+@pytest.mark.parametrize("make", FAILURES)
+@pytest.mark.parametrize("waits", [False, True])
+async def test_whatever_a_coroutine_raises_is_a_500(
+    stage: Stage, make: Callable[[], BaseException], waits: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(exchange: Exchange) -> None:
+        if waits:
+            await asyncio.sleep(0)
+        if exchange.request.path == "/fails":
+            raise make()
+        exchange.reply(FIVE, b"hello")
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    for _ in range(2):
+        await peer.send(get("/fails") + get("/works"))
+        assert (await peer.read_head()).startswith(b"HTTP/1.1 500 ")
+        assert await peer.read(len(FAILED)) == FAILED
+        assert (await peer.read_head()).startswith(b"HTTP/1.1 200 ")
+        assert await peer.read(5) == b"hello"
+    assert stage.server.turns.active == 0
+
+
+@pytest.mark.parametrize("make", [make for make in FAILURES if make is not asyncio.CancelledError])
+async def test_whatever_a_function_raises_is_a_500(
+    stage: Stage, make: Callable[[], BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def handler(exchange: Exchange) -> None:
+        if exchange.request.path == "/fails":
+            raise make()
+        exchange.reply(FIVE, b"hello")
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get("/fails") + get("/works"))
+    assert (await peer.read_head()).startswith(b"HTTP/1.1 500 ")
+    assert await peer.read(len(FAILED)) == FAILED
+    assert (await peer.read_head()).startswith(b"HTTP/1.1 200 ")
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine", "waits"])
+async def test_whoever_gives_no_answer_has_failed(stage: Stage, kind: str) -> None:
+    async def later(exchange: Exchange) -> None:
+        if kind == "waits":
+            await asyncio.sleep(0)
+
+    await stage.serve((lambda exchange: None) if kind == "function" else later)
+    peer = await stage.connect()
+    await peer.send(get())
+    assert (await peer.read_head()).startswith(b"HTTP/1.1 500 ")
+    assert [record.note for record in await stage.logged()] == ["the application gave no answer"]
+
+
+@pytest.mark.parametrize("goes", [False, True])
+async def test_work_behind_an_answer_goes_on(stage: Stage, goes: bool) -> None:
+    """Whether the peer asks for more meanwhile, or goes."""
+    gate, seen = Gate(), list[str]()
+
+    async def handler(exchange: Exchange) -> None:
+        exchange.reply(FIVE, b"hello")
+        if exchange.request.path == "/1":
+            await gate.passed()
+            seen.append("done")
+
+    server = await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get("/1"))
+    await peer.read_head()
+    await peer.read(5)
+    assert len(server.tasks.running) == 1
+    await peer.send(get("/2"))
+    await peer.read_head()
+    if goes:
+        peer.reset()
+        await stage.until(lambda: not server.connections)
+    gate.open()
+    await stage.until(lambda: seen == ["done"] and not server.tasks.running)
+    assert [(r.target, r.status, r.note) for r in await stage.logged(2)] == [("/1", 200, ""), ("/2", 200, "")]
+
+
+async def test_an_iterators_task_ends_with_its_peer_though_the_handler_works_on(stage: Stage) -> None:
+    gate, seen = Gate(), list[str]()
+
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            yield b"hello"
+            await asyncio.Event().wait()
+        finally:
+            seen.append("closed")
+
+    async def handler(exchange: Exchange) -> None:
+        exchange.stream(PLAIN, body())
+        await gate.passed()
+
+    server = await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    await peer.read_head()
+    await peer.read(10)
+    peer.reset()
+    await stage.until(lambda: seen == ["closed"] and not server.tasks.running)
+
+
+async def test_a_pipelined_request_does_not_begin_within_another(stage: Stage) -> None:
+    """Neither on the stack of the handler that answers before it, nor in its context."""
+    name = ContextVar("name", default="nobody")
+    seen: list[str] = []
+
+    async def waits(exchange: Exchange) -> None:
+        seen.append(f"{exchange.request.path} by {name.get()}")
+        name.set(exchange.request.path)
+        await asyncio.sleep(0)
+        exchange.reply(FIVE, b"hello")
+        seen.append(f"{exchange.request.path} left")
+
+    def handler(exchange: Exchange) -> object:
+        if exchange.request.path == "/wait" or exchange.request.path == "/again":
+            return waits(exchange)
+        seen.append(f"{exchange.request.path} by {name.get()}")
+        exchange.reply(FIVE, b"hello")
+        return None
+
+    await stage.serve(handler)  # type: ignore[arg-type]
+    peer = await stage.connect()
+    await peer.send(get("/wait") + get("/plain") + get("/again") + get("/last"))
+    expected = (OK + APP_LENGTH + b"\r\nhello") * 4
+    assert await peer.read(len(expected)) == expected
+    await stage.until(lambda: len(seen) == 6)
+    assert [line.partition(" ")[::2] for line in seen] == [
+        ("/wait", "by nobody"),
+        ("/wait", "left"),
+        ("/plain", "by nobody"),
+        ("/again", "by nobody"),
+        ("/again", "left"),
+        ("/last", "by nobody"),
+    ]
+
+
+async def test_requests_that_wait_behind_an_answer_survive_a_half_close(stage: Stage) -> None:
+    async def handler(exchange: Exchange) -> None:
+        await asyncio.sleep(0)
+        exchange.reply(FIVE, b"hello")
+
+    await stage.serve(handler)
+    for _ in range(20):
+        peer = await stage.connect()
+        await peer.send(get("/1") + get("/2") + get("/3"))
+        peer.half_close()
+        data = await peer.read_all()
+        assert data.count(b"HTTP/1.1 200 OK") == 3
+        assert data.endswith(CLOSE + b"\r\nhello")

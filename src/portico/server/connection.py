@@ -277,7 +277,7 @@ class HttpConnection(asyncio.Protocol):
         """Answer 500, or cut the connection if an answer has begun."""
         if exchange.status:
             self.cut(exchange, reason)
-        elif self.exchange is exchange:
+        elif self.exchange is exchange and not self.transport.is_closing():
             exchange.note = reason
             exchange.respond(refusal(500, reason, exchange.request.values))
 

@@ -8,6 +8,7 @@ A plain function answers before it returns; no task is made for it. A coroutine 
 """
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,9 @@ def origin_of(transport: asyncio.Transport, address: str) -> Origin:
     peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
     scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
     if not isinstance(peer, tuple):
-        return Origin(None, (str(own or ""), None), scheme)
+        # An abstract name begins with a zero byte, which is written as an @ (unix(7)).
+        path = "@" + os.fsdecode(own[1:]) if isinstance(own, bytes) else str(own or "")
+        return Origin(None, (path, None), scheme)
     return Origin((address, peer[1]), (own[0].removeprefix("::ffff:"), own[1]), scheme)
 
 
