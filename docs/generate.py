@@ -7,24 +7,47 @@ python docs/generate.py --check    say what would change, and exit with 1
 import sys
 from pathlib import Path
 
-from portico.settings import Files, Limits, Listen, Log, Option, Unit, options_of
+from portico.cli import run, serve
+from portico.settings import (
+    App,
+    Files,
+    Limits,
+    Listen,
+    Log,
+    Messages,
+    Option,
+    Processes,
+    Trust,
+    Unit,
+    options_of,
+)
 
 DOCS = Path(__file__).parent
-GROUPS = (Listen, Files, Log, Limits)
+GROUPS = (Listen, App, Files, Trust, Processes, Log, Limits, Messages)
+# What each command has, as its own help page shows it.
+SERVE, RUN = ([opt for param in command.params for opt in param.opts] for command in (serve.command, run.command))
 SCALES = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
 WORDS = {
     "en": {
-        "title": "Options of `portico serve`",
+        "title": "Options of `portico serve` and `portico run`",
         "about": "This page is generated from [settings.py](../../../src/portico/settings.py) by "
         "[generate.py](../../generate.py); change it there.",
         "forms": "Sizes are bytes, or end in K, M or G (1K is 1024). Durations are seconds, or end in ms, s, m, h or "
         "d. An option that may be repeated keeps every value.",
         "environment": "Each option can come from the environment: `--log-format` is `PORTICO_LOG_FORMAT`, or "
         "`PORTICO_SERVE_LOG_FORMAT` for `serve` alone. The command line comes first, then the longer name, then the "
-        "shorter. In a variable, the values of a repeatable option stand on lines of their own.",
+        "shorter, then [portico.toml](../howto/configuration.md). "
+        "In a variable, the values of a repeatable option stand on lines of their own.",
         "head": "| option | meaning | default | allowed |",
         "Listen": "Where to listen",
+        "App": "The application",
+        "Trust": "Proxies in front",
+        "Processes": "Processes",
+        "Messages": "WebSockets",
+        "one": "`{command}` alone.",
+        "some": "`{command}` has only {names}.",
+        "comma": ", ",
         "Files": "What is served, and how",
         "Log": "Access log",
         "Limits": "Limits",
@@ -34,15 +57,23 @@ WORDS = {
         "none": "none",
     },
     "zh": {
-        "title": "`portico serve` 的选项",
+        "title": "`portico serve` 与 `portico run` 的选项",
         "about": "本页由 [generate.py](../../generate.py) 根据 [settings.py](../../../src/portico/settings.py) "
         "生成，要修改请改那里。",
         "forms": "大小以字节计，也可用 K、M、G 结尾（1K 即 1024）。时长以秒计，也可用 ms、s、m、h、d 结尾。"
         "可重复的选项会保留每一次给出的值。",
         "environment": "每个选项都可以用环境变量设置：`--log-format` 对应 `PORTICO_LOG_FORMAT`，只对 `serve` 生效则用 "
-        "`PORTICO_SERVE_LOG_FORMAT`。命令行优先，其次是较长的变量名，最后是较短的。可重复的选项在变量里每个值占一行。",
+        "`PORTICO_SERVE_LOG_FORMAT`。命令行优先，其次是较长的变量名，然后是较短的，最后是 "
+        "[portico.toml](../howto/configuration.md)。可重复的选项在变量里每个值占一行。",
         "head": "| 选项 | 含义 | 默认值 | 取值范围 |",
         "Listen": "监听位置",
+        "App": "应用",
+        "Trust": "前置代理",
+        "Processes": "进程",
+        "Messages": "WebSocket",
+        "one": "仅用于 `{command}`。",
+        "some": "`{command}` 只有 {names}。",
+        "comma": "、",
         "Files": "提供哪些内容，如何提供",
         "Log": "访问日志",
         "Limits": "限制",
@@ -92,12 +123,27 @@ def line(row: Option, language: str) -> str:
     return f"| {names} | {meaning} | {default(row, words)} | {allowed(row, words)} |"
 
 
+def who(group: type, words: dict[str, str]) -> list[str]:
+    """Return what is to be said of the commands that have a group's options: nothing where both have all of them."""
+    names = {command: set(RUN if command == "run" else SERVE) for command in ("serve", "run")}
+    rows = {f"--{row.name}" for row in options_of(group)}
+    lines = []
+    for command, other in (("serve", "run"), ("run", "serve")):
+        have = [f"`--{row.name}`" for row in options_of(group) if f"--{row.name}" in names[command]]
+        if not have:
+            lines.append(words["one"].format(command=f"portico {other}"))
+        elif len(have) < len(rows):
+            lines.append(words["some"].format(command=f"portico {command}", names=words["comma"].join(have)))
+    return ["", " ".join(lines)] if lines else []
+
+
 def page(language: str) -> str:
     """Return the whole page in one language."""
     words = WORDS[language]
     lines = [f"# {words['title']}", "", words["about"], "", words["forms"], "", words["environment"]]
     for group in GROUPS:
-        lines += ["", f"## {words[group.__name__]}", "", words["head"], "| --- | --- | --- | --- |"]
+        lines += ["", f"## {words[group.__name__]}", *who(group, words)]
+        lines += ["", words["head"], "| --- | --- | --- | --- |"]
         lines += [line(row, language) for row in options_of(group)]
     return "\n".join(lines) + "\n"
 

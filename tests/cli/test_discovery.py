@@ -109,8 +109,13 @@ def refusal(folder: str) -> tuple[str, tuple[str, ...]]:
 def test_several_are_commands_to_copy(tmp_path: Path) -> None:
     files = {"api.py": FASTAPI, "web.py": FLASK, "zoo/main.py": FASTAPI}
     message, commands = refusal(project(tmp_path, files))
-    assert message.endswith(" has 3 applications; say which:")
-    assert commands == ("  portico run api:app", "  portico run web:server", "  portico run zoo.main:app")
+    assert message.endswith(" has 2 applications; say which:")
+    assert commands == ("  portico run api:app", "  portico run web:server")
+
+
+def test_folders_below_count_where_there_is_nothing_above(tmp_path: Path) -> None:
+    files = {"shop/main.py": FASTAPI, "zoo/main.py": FASTAPI, "examples/main.py": FASTAPI, "tool.py": "x = 1\n"}
+    assert refusal(project(tmp_path, files))[1] == ("  portico run shop.main:app", "  portico run zoo.main:app")
 
 
 def test_two_that_import_each_other_are_both_listed(tmp_path: Path) -> None:

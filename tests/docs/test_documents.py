@@ -192,7 +192,7 @@ class Terminal:
             assert client.process.returncode == 0, client.output()
 
     def _command(self, command: str, shown: str) -> str:
-        if re.match(r"(portico serve|python (-m portico|examples/))[^;|&]*\Z", command):
+        if re.match(r"(portico (serve|run)|python (-m portico|examples/))[^;|&]*\Z", command):
             output = self._start(shlex.split(self._ported(command), comments=True), shown)
         else:
             done = subprocess.run(
@@ -341,7 +341,7 @@ def option_names() -> frozenset[str]:
     groups = (Listen, App, Files, Log, Limits, Messages, Trust, Processes)
     rows = [row for group in groups for row in options_of(group)]
     # The rest are not settings: those of every command, and those of python -m http.server.
-    others = {"--help", "--version", "--directory", "--protocol"}
+    others = {"--help", "--version", "--config", "--directory", "--protocol"}
     return frozenset(f"--{row.name}" for row in rows) | {f"--no-{row.name}" for row in rows} | others
 
 

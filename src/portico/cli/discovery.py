@@ -6,7 +6,7 @@
       main.py app.py ... app/main.py   `app = FastAPI()`, `def application(environ, start_response)`, `def create_app()`
 
 In: a folder. Out: a `Found`, or a LoadError: nothing there, or several, each as a command to copy. A module that
-imports another candidate is its entrance, and goes before it.
+imports another candidate is its entrance, and goes before it; so does the folder itself before those in it.
 """
 
 import ast
@@ -32,7 +32,7 @@ _PLAIN = (("environ", "start_response"), ("scope", "receive", "send"))
 # The order in which files are looked at, and named where there are several.
 _FIRST = ("asgi", "wsgi", "main", "app", "application", "api", "server", "web", "__init__")
 _PASSED_OVER = frozenset(
-    {"tests", "test", "docs", "node_modules", "migrations", "static", "templates", "build", "dist"}
+    {"tests", "test", "docs", "examples", "node_modules", "migrations", "static", "templates", "build", "dist"}
 )
 _MOST_FILES = 300
 _MOST_BYTES = 1 << 20
@@ -166,10 +166,14 @@ def _imports(tree: ast.Module, module: str, path: Path) -> frozenset[str]:
 
 
 def _entrances(sources: list[_Source]) -> list[Found]:
-    """Return one candidate a module, without those that another candidate's module imports."""
+    """Return one candidate a module: those of the folder itself, or else of the folders in it.
+
+    A module that another candidate imports is not one.
+    """
     best = [(source, name) for source in sources if (name := _best(source)) is not None]
     imported = {name for source, _ in best for name in source.imports if name != source.module}
     left = [(source, name) for source, name in best if source.module not in imported] or best
+    left = [(source, name) for source, name in left if "/" not in source.file] or left
     return [Found(f"{source.module}:{name}", source.file) for source, name in left]
 
 
