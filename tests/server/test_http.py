@@ -3,7 +3,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.server.stage import DATE_S, Gate, Memory, Stage, get
+from tests.server.stage import DATE_S, Gate, Memory, Peer, Stage, get, http_connections
 
 from portico.http.message import Response, Span
 from portico.server.clock import Clock
@@ -312,3 +312,136 @@ async def test_a_closed_connection_leaves_nothing_behind(stage: Stage) -> None:
     await stage.until(lambda: not server.connections)
     assert server._per_address == {}
     assert server.wheel._buckets == {}
+
+
+# --- draining: who is still served ------------------------------------------------------------
+
+
+async def queue(stage: Stage, count: int) -> list[Peer]:
+    """Connect without letting the server's loop turn: the connections wait in the kernel."""
+    peers = []
+    for number in range(count):
+        sock = socket.socket()
+        sock.connect(stage.sock.getsockname())
+        sock.sendall(get(f"/{number}"))
+        sock.setblocking(False)
+        peers.append(Peer(sock))
+    return peers
+
+
+async def test_whoever_waits_in_the_kernel_is_served(stage: Stage) -> None:
+    server = await stage.serve(hello)
+    peers = await queue(stage, 50)
+    draining = asyncio.ensure_future(server.drain(10))
+    for peer in peers:
+        data = await peer.read_all()
+        peer.sock.close()
+        assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"\r\nConnection: close\r\n" in data
+    assert await draining == 0
+    assert len(stage.records) == 50
+
+
+async def test_a_request_in_the_time_of_grace_is_answered(stage: Stage) -> None:
+    server = await stage.serve(hello)
+    asks, idles = await stage.accepted(), await stage.accepted()
+    draining = asyncio.ensure_future(server.drain(10, 5))
+    await stage.until(lambda: server._empty is not None)
+    assert idles.hears_nothing()
+    await asks.send(get())
+    data = await asks.read_all()
+    assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nConnection: close\r\n" in data
+    asks.sock.close()
+    idles.sock.close()
+    assert await draining == 0
+
+
+async def test_a_connection_with_bytes_on_their_way_is_not_idle(stage: Stage) -> None:
+    server = await stage.serve(hello)
+    asks, idles = await stage.accepted(), await stage.accepted()
+    asks.sock.send(get())  # it is in the kernel, and our loop has not turned
+    for connection in http_connections(server):
+        connection.drain()
+        connection.end_idleness()
+    assert (await asks.read_all()).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert await idles.read_all() == b""
+
+
+async def test_a_connection_with_half_a_head_is_not_idle(stage: Stage) -> None:
+    server = await stage.serve(hello)
+    peer = await stage.accepted()
+    await peer.send(get()[:10])
+    (connection,) = http_connections(server)
+    await stage.until(lambda: connection.codec.buffered)
+    connection.drain()
+    connection.end_idleness()
+    await peer.send(get()[10:])
+    assert (await peer.read_all()).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_draining_waits_for_work_behind_an_answer(stage: Stage) -> None:
+    gate, seen = Gate(), list[str]()
+
+    async def handler(exchange: Exchange) -> None:
+        hello(exchange)
+        await gate.passed()
+        seen.append("done")
+
+    server = await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    await peer.read_head()
+    peer.sock.close()
+    draining = asyncio.ensure_future(server.drain(10))
+    await stage.until(lambda: not server.connections)
+    assert not draining.done()
+    gate.open()
+    assert await draining == 0
+    assert seen == ["done"]
+
+
+async def test_work_behind_an_answer_is_cancelled_at_the_deadline(stage: Stage) -> None:
+    gate, seen = Gate(), list[str]()
+
+    async def handler(exchange: Exchange) -> None:
+        hello(exchange)
+        try:
+            await gate.passed()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            seen.append("cleaned up")
+            raise
+
+    server = await stage.serve(handler)
+    peer = await stage.connect()
+    await peer.send(get())
+    await peer.read_head()
+    peer.sock.close()
+    await stage.until(lambda: gate.is_reached)
+    assert await server.drain(0.01) == 0
+    assert seen == ["cleaned up"]
+    assert server.tasks.running == set()
+
+
+async def test_whoever_waits_for_a_turn_is_served_in_a_drain(stage: Stage) -> None:
+    handler = Held()
+    server = await stage.serve(handler, max_active=1)
+    peers = [await stage.accepted() for _ in range(3)]
+    for peer in peers:
+        await peer.send(get())
+    await stage.until(lambda: server.turns.waiting == 2)
+    draining = asyncio.ensure_future(server.drain(10))
+    await stage.until(lambda: server._empty is not None)
+    handler.gate.open()
+    for peer in peers:
+        assert (await peer.read_all()).startswith(b"HTTP/1.1 200 OK\r\n")
+        peer.sock.close()
+    assert await draining == 0
+
+
+async def test_it_is_known_whether_connections_are_taken(stage: Stage) -> None:
+    server = await stage.serve(hello)
+    assert server.is_taking
+    await server.drain(1)
+    assert not server.is_taking

@@ -231,6 +231,8 @@ class HttpServer:
         self._connections.add(connection)
         if self._ticking is None:
             self._tick()
+        if not self._listeners:  # one of those that the kernel had queued when we stopped
+            connection.drain()
         if address not in self._seen and len(self._seen) < _MAX_ADDRESSES:
             self._seen.add(address)
             self.totals.addresses += 1
