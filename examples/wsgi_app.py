@@ -1,6 +1,6 @@
 """A WSGI application (PEP 3333): a callable that gets the request and returns the pieces of the answer.
 
-    portico run wsgi_app:app --app-dir examples
+portico run wsgi_app:app --app-dir examples
 """
 
 from collections.abc import Callable, Iterable

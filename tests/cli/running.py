@@ -6,14 +6,19 @@ Both are waited for by reading what they say, never by sleeping; a deadline turn
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
 import termios
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from portico.cli.main import main
 
 DEADLINE_S = 30.0
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -145,6 +150,60 @@ def run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> Result:
         timeout=DEADLINE_S,
     )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def in_process(words: Sequence[str], visit: Callable[[], object], number: int = signal.SIGTERM) -> int:
+    """Run `portico` in this very process, beside a visitor in a thread; return the exit code.
+
+    visit: has to wait for what it needs. number: the signal that comes when it has returned.
+    """
+    ended = threading.Event()
+
+    def come_and_go() -> None:
+        try:
+            visit()
+        finally:
+            if not ended.is_set():
+                os.kill(os.getpid(), number)
+
+    visitor = threading.Thread(target=come_and_go)
+    with kept_process():
+        visitor.start()
+        try:
+            return main(words)
+        finally:
+            ended.set()
+            visitor.join()
+
+
+@contextmanager
+def kept_process() -> Iterator[None]:
+    """Give back what a command changes in its process: signals, the path of modules, the modules of an application."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTTIN, signal.SIGTTOU)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    path, modules = list(sys.path), set(sys.modules)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        added = sys.path[: len(sys.path) - len(path)]
+        sys.path[:] = path
+        for name in set(sys.modules) - modules:
+            if os.path.dirname(getattr(sys.modules[name], "__file__", None) or "") in added:
+                del sys.modules[name]
+
+
+def ask(path: Path, target: str = "/") -> str:
+    """Send one GET to a socket file, as soon as there is one; return the answer."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(DEADLINE_S)
+        while sock.connect_ex(str(path)):
+            assert time.monotonic() < deadline_s, f"nobody listens at {path}"
+        sock.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        with sock.makefile("rb") as answer:
+            return answer.read().decode()
 
 
 def fetch(port: int, target: str = "/a.txt", fields: Sequence[str] = ()) -> str:

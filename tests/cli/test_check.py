@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.cli.running import Result, run
+from tests.cli.running import Result, kept_process, run
+
+from portico.cli.main import main
 
 WSGI = "def app(environ, start_response): ...\n"
 
@@ -77,3 +79,27 @@ def test_a_mistake_in_the_file(project: Path) -> None:
         assert result.err.startswith(
             f"python -m portico {command}: portico.toml:2: prot: there is no such option; did you mean port?\n"
         )
+
+
+def test_within_this_process(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["check", "--config", str(project / "portico.toml"), "--app-dir", str(project), "-b", "::1"]
+    with kept_process():
+        assert main(words) == 0
+    out = capsys.readouterr().out
+    assert f"{project}/portico.toml:2\n" in out
+    assert out.endswith("main:app (WSGI) can be run\n")
+
+
+def test_the_help_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "PORTICO_RUN_LOG_FORMAT" in out
+    assert "--config FILE" in out
+
+
+def test_a_mistake_within_this_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.toml").write_text("prot = 1\n")
+    assert main(["check", "--config", str(tmp_path / "x.toml")]) == 2
+    assert "x.toml:1: prot: there is no such option; did you mean port?" in capsys.readouterr().err
+    assert main(["check", "--config", "/dev/null", "--app-dir", str(tmp_path)]) == 2
+    assert "has no application that can be recognised" in capsys.readouterr().err

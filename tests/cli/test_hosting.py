@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.running import DEADLINE_S, Output, Result, Running, Start, environment, fetch
+from tests.cli.running import DEADLINE_S, Output, Result, Running, Start, ask, environment, fetch, in_process
+
+from portico.cli.main import main
 
 Runs = Callable[..., Result]
 # What systemd does for a socket unit: the socket is descriptor 3, and the variables are for this very process.
@@ -61,22 +63,13 @@ def test_another_user_once_the_socket_is_open(start: Start, site: Path, tmp_path
     assert path.stat().st_uid == 65534
 
 
-def ready(path: Path) -> str:
-    """Ask the operator's page at a socket file."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(DEADLINE_S)
-        sock.connect(str(path))
-        sock.sendall(b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        return sock.makefile("rb").read().decode()
-
-
 @pytest.mark.parametrize("more", [[], ["--workers", "1"]])
 def test_the_operators_pages(start: Start, tmp_path: Path, more: list[str]) -> None:
     admin = tmp_path / "admin"
     served = start("serve", "-p", "0", "--admin", f"unix:{admin}", *more)
     port = served.port()
     assert fetch(port).endswith("hello\n")
-    assert ready(admin).endswith("\r\n\r\nready\n")
+    assert ask(admin, "/-/ready").endswith("\r\n\r\nready\n")
     served.signal(signal.SIGTERM)
     assert served.wait() == 0
     assert not admin.exists()
@@ -129,3 +122,27 @@ def test_workers_serve_files_too(start: Start) -> None:
     assert fetch(served.port()).endswith("hello\n")
     served.signal(signal.SIGINT)
     assert served.wait() == 0
+
+
+def test_within_this_process(site: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    public, private, pid = tmp_path / "public", tmp_path / "private", tmp_path / "pid"
+
+    def visit() -> None:
+        assert ask(public, "/a.txt").endswith("hello\n")
+        assert ask(private, "/-/ready").endswith("ready\n")
+        assert pid.read_text() == f"{os.getpid()}\n"
+
+    who = ["--user", str(os.geteuid()), "--group", str(os.getegid()), "--pid-file", str(pid)]
+    words = ["serve", str(site), "-b", f"unix:{public}", "--admin", f"unix:{private}", *who]
+    assert in_process(words, visit) == 0
+    assert "served 1 request" in capfd.readouterr().out
+    assert [path.exists() for path in (public, private, pid)] == [False] * 3
+
+
+def test_a_mistake_leaves_nothing_behind(site: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    public, pid = tmp_path / "public", tmp_path / "pid"
+    pid.write_text("not a number")
+    assert main(["serve", str(site), "-b", f"unix:{public}", "--pid-file", str(pid)]) == 2
+    assert "exists and is no pid file" in capfd.readouterr().err
+    assert not public.exists()
+    assert pid.read_text() == "not a number"

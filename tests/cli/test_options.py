@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from portico.cli.options import SettingOption, collect, options_for
+from portico.cli.options import SettingOption, collect, options_for, written
 from portico.settings import Files, Limits, Listen, Log, options_of
 
 GROUPS = (Listen, Files, Log, Limits)
@@ -113,3 +113,22 @@ def test_no_two_options_share_a_name() -> None:
 
 def test_paths_stay_text(tmp_path: Path) -> None:
     assert parsed(Log, "--log-file", str(tmp_path / "log")) == Log(log_file=str(tmp_path / "log"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("port", None, ""),
+        ("bind", (), ""),
+        ("bind", ("::1", "fd:3"), "::1, fd:3"),
+        ("port", 80, "80"),
+        ("lan", True, "yes"),
+        ("lan", False, "no"),
+        ("max-head", 65536, "64K"),
+        ("drain", 0.5, "0.5s"),
+        ("log-format", "json", "json"),
+    ],
+)
+def test_how_a_value_is_written(name: str, value: Any, text: str) -> None:
+    row = next(row for group in GROUPS for row in options_of(group) if row.name == name)
+    assert written(row, value) == text

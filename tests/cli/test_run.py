@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.running import DEADLINE_S, Result, Start, StartTerminal, fetch, run
+from tests.cli.running import DEADLINE_S, Result, Start, StartTerminal, ask, fetch, in_process, run
 
 Runs = Callable[..., Result]
 
@@ -154,6 +154,42 @@ def test_a_second_sigint_cuts(start: Start, apps: Path) -> None:
         running.signal(signal.SIGINT)
         assert sock.recv(1) == b""
     assert running.wait() == 130
+
+
+@pytest.mark.parametrize(("name", "body"), [("wsgi_app", "wsgi /x"), ("asgi_app", "asgi /x")])
+def test_within_this_process(
+    apps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, body: str
+) -> None:
+    public, private = tmp_path / "public", tmp_path / "private"
+
+    def visit() -> None:
+        assert ask(public, "/x").endswith(body)
+        assert ("portico_threads 4" in ask(private, "/metrics")) == (name == "wsgi_app")
+
+    words = ["run", f"{name}:app", "--app-dir", str(apps), "-b", f"unix:{public}", "--admin", f"unix:{private}"]
+    assert in_process(words, visit) == 0
+    out = capfd.readouterr().out
+    assert f"running {name}:app" in out
+    assert "served 1 request" in out
+
+
+def test_found_within_this_process(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "found_here.py").write_text(WSGI)
+    public = tmp_path / "public"
+    words = ["run", "--app-dir", str(tmp_path), "-b", f"unix:{public}", "--static", f"/static={tmp_path}"]
+    assert in_process(words, lambda: ask(public, "/static/found_here.py")) == 0
+    assert "found in found_here.py" in capfd.readouterr().out
+
+
+def test_a_signal_before_it_has_started_within_this_process(
+    apps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def visit() -> None:
+        while "starting" not in capfd.readouterr().out:
+            pass
+
+    words = ["run", "endless:app", "--app-dir", str(apps), "-b", f"unix:{tmp_path / 'public'}"]
+    assert in_process(words, visit) == 0
 
 
 # mistakes

@@ -2,20 +2,24 @@
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.running import DEADLINE_S, Result, Start, fetch
+from tests.cli.running import DEADLINE_S, Result, Start, ask, fetch, kept_process
 
+from portico.apps.admin.listener import open_sockets
 from portico.cli.places import Moved, Places, open_places
+from portico.cli.plan import Plan
 from portico.cli.screen import Screen
 from portico.cli.shared import SharedFiles
 from portico.cli.shares import Share
-from portico.cli.supervision import greeting
+from portico.cli.supervision import greeting, supervise
 from portico.cli.words import Words
 from portico.net.listening import close
-from portico.settings import Files, Listen
+from portico.settings import Files, Listen, Log, Processes
 
 Runs = Callable[..., Result]
 APP = """
@@ -85,6 +89,34 @@ def test_a_folder_that_cannot_be_watched(runs: Runs, app: Path) -> None:
     result = runs("run", "main:app", "-p", "0", "--reload", "--reload-dir", "missing")
     assert result.code == 2
     assert "missing is not a folder" in result.err
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_within_this_process(site: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], reload: bool) -> None:
+    public, private = tmp_path / "public", tmp_path / "private"
+    offer = SharedFiles((Share("", str(site)),), Files())
+    processes = Processes(workers=1, reload=reload, reload_dir=(str(site),))
+    plan = Plan(offer=offer, processes=processes, log=Log(quiet=True))
+
+    def visit() -> None:
+        assert ask(public, "/a.txt").endswith("hello\n")
+        assert ask(private, "/-/ready").endswith("ready\n")
+        if reload:
+            (site / "changed.py").touch()
+            while "starting anew: " not in capfd.readouterr().out:
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    places = open_places(Listen(bind=(f"unix:{public}",)))._replace(admin=open_sockets(f"unix:{private}"))
+    visitor = threading.Thread(target=visit)
+    command = [sys.executable, "-m", "portico", "serve", str(site), "--quiet", "--admin", f"unix:{private}"]
+    try:
+        with kept_process():
+            visitor.start()
+            assert supervise(plan, places, Screen(1, "utf-8", {}), command=command) == 0
+            visitor.join()
+    finally:
+        close([*places.sockets, *places.admin])
 
 
 def test_the_banner(site: Path) -> None:

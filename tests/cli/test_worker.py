@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.running import DEADLINE_S, environment, fetch
+from tests.cli.running import DEADLINE_S, ask, environment, fetch, in_process, kept_process
+
+from portico.cli.main import main
 
 APP = """
 import asyncio
@@ -157,3 +159,61 @@ def test_the_environment_of_a_worker_names_it_no_longer(tmp_path: Path) -> None:
     finally:
         worker.close()
     assert os.environ.get("PORTICO_WORKER") is None
+
+
+class InProcess:
+    """The badge of a worker for this very process, and the supervisor's end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "public"
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(self.path))
+        self._listening.listen()
+        self._ours, theirs = socket.socketpair()
+        self._ours.settimeout(DEADLINE_S)
+        badge = {"control": theirs.detach(), "sockets": [self._listening.detach()], "number": 1, "generation": 0}
+        os.environ["PORTICO_WORKER"] = json.dumps(badge)
+
+    def heard(self, kind: str) -> str:
+        """Read until a message of a kind has come; return all there was."""
+        said = b""
+        while f'"{kind}"'.encode() not in said:
+            data = self._ours.recv(65536)
+            assert data
+            said += data
+        return said.decode()
+
+    def close(self) -> None:
+        os.environ.pop("PORTICO_WORKER", None)
+        self._ours.close()
+
+
+@pytest.fixture
+def badge(tmp_path: Path) -> Iterator[InProcess]:
+    made = InProcess(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("more", "number"), [([], signal.SIGTERM), (["--admin", "localhost:0"], signal.SIGQUIT)])
+def test_within_this_process(
+    site: Path, badge: InProcess, capfd: pytest.CaptureFixture[str], more: list[str], number: int
+) -> None:
+    def visit() -> None:
+        said = badge.heard("beat")
+        assert '"ready"' in said
+        assert ("figures" in said) == bool(more)
+        assert ask(badge.path, "/a.txt").endswith("hello\n")
+
+    assert in_process(["serve", str(site), *more], visit, number) == 0
+    assert '"draining"' in badge.heard("finished")
+    assert "200  GET  /a.txt" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"), [(["missing"], "cannot serve"), (["--prot"], "there is no option --prot")]
+)
+def test_why_it_cannot_start_within_this_process(site: Path, badge: InProcess, words: list[str], reason: str) -> None:
+    with kept_process():
+        assert main(["serve", *words]) == 2
+    assert reason in badge.heard("failed")

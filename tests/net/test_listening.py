@@ -15,6 +15,7 @@ from portico.net.addresses import Address, parse_address
 from portico.net.lan import own_addresses
 from portico.net.listening import (
     PortTaken,
+    accept_waiting,
     address_of,
     bind_all,
     close,
@@ -23,6 +24,7 @@ from portico.net.listening import (
     listen,
     listen_free,
     next_free,
+    pending_bytes,
 )
 from portico.net.ports import Holder
 
@@ -507,3 +509,63 @@ def test_whether_others_may_hold_it_too(opened: Open) -> None:
     [ours] = opened("127.0.0.1:0")
     [theirs] = opened(Address("fd", number=os.dup(ours.fileno())))
     assert (is_inherited(ours), is_inherited(theirs)) == (False, True)
+
+
+# --- what waits in the kernel -----------------------------------------------------------------
+
+
+def test_everybody_in_the_queue_is_accepted(opened: Open) -> None:
+    (sock,) = opened(LOOPBACK)
+    assert accept_waiting(sock) == []
+    peers = [socket.create_connection(sock.getsockname()) for _ in range(5)]
+    accepted = accept_waiting(sock)
+    assert [one.getpeername() for one in accepted] == [peer.getsockname() for peer in peers]
+    assert not any(one.getblocking() for one in accepted)
+    assert accept_waiting(sock) == []
+    close([*peers, *accepted])
+
+
+class Scripted(socket.socket):
+    """A listener whose next connections fail as told. failures: error numbers, in order."""
+
+    failures: list[int]
+
+    def accept(self) -> tuple[socket.socket, object]:
+        """Fail, or accept."""
+        if self.failures:
+            raise OSError(self.failures.pop(0), "as told")
+        return super().accept()
+
+
+@pytest.mark.parametrize(
+    ("failures", "count"),
+    [
+        ([], 1),
+        ([errno.ECONNABORTED], 1),
+        ([errno.EPROTO, errno.ENETUNREACH, errno.EHOSTUNREACH], 1),
+        ([errno.EAGAIN], 0),
+        ([errno.ECONNABORTED, errno.EMFILE], 0),
+    ],
+)
+def test_what_went_wrong_with_one_connection_says_nothing_of_the_next(failures: list[int], count: int) -> None:
+    with Scripted() as sock:
+        sock.failures = failures.copy()
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        sock.setblocking(False)
+        with socket.create_connection(sock.getsockname()):
+            accepted = accept_waiting(sock)
+            assert len(accepted) == count
+            close(accepted)
+
+
+def test_bytes_that_nobody_has_taken_yet() -> None:
+    left, right = socket.socketpair()
+    with left, right:
+        assert pending_bytes(right.fileno()) == 0
+        left.sendall(b"hello")
+        assert pending_bytes(right.fileno()) == 5
+        right.recv(2)
+        assert pending_bytes(right.fileno()) == 3
+    with open(os.devnull) as null:  # which cannot be asked
+        assert pending_bytes(null.fileno()) == 0

@@ -1,6 +1,8 @@
 import time
 from collections.abc import Callable
 
+import pytest
+
 from portico.server.clock import Clock, Wheel
 
 
@@ -111,3 +113,44 @@ def test_one_item_may_discard_another_that_is_due() -> None:
     wheel.add(other, 2)
     wheel.turn(10)
     assert other.asked == []
+
+
+def test_an_item_that_was_discarded_while_it_was_asked_stays_away() -> None:
+    class Leaving(Item):
+        def check(self, now_s: float) -> float:
+            super().check(now_s)
+            wheel.discard(self)
+            return now_s + 1
+
+    wheel, item = Wheel(1), Leaving(0)
+    wheel.add(item, 1)
+    wheel.turn(10)
+    wheel.turn(20)
+    assert item.asked == [10]
+
+
+def test_an_item_that_was_added_while_it_was_asked_is_asked_when_that_said() -> None:
+    class Staying(Item):
+        def check(self, now_s: float) -> float:
+            super().check(now_s)
+            wheel.add(self, now_s + 5)
+            return now_s + 1
+
+    wheel, item = Wheel(1), Staying(0)
+    wheel.add(item, 1)
+    for now_s in range(10, 17):
+        wheel.turn(now_s)
+    assert item.asked == [10, 16]
+
+
+def test_an_item_that_fails_takes_no_other_with_it() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    wheel, others, failing = Wheel(1), [Item(0) for _ in range(20)], Item(0, fail)
+    for item in (*others[:10], failing, *others[10:]):
+        wheel.add(item, 1)
+    with pytest.raises(ZeroDivisionError):
+        wheel.turn(10)
+    wheel.turn(11)
+    assert [len(item.asked) for item in (*others, failing)] == [1] * 21

@@ -1,7 +1,8 @@
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextvars import ContextVar
+from typing import Any
 
 import pytest
 from tests.server.stage import DATE, Gate, Memory, Stage, get, http_connections
@@ -96,6 +97,31 @@ async def test_a_body_is_read_piece_by_piece(stage: Stage) -> None:
     await peer.send(b"world")
     assert (await peer.read_head()).startswith(b"HTTP/1.1 200 ")
     assert seen == [b"hello", b"world", b""]
+
+
+async def test_a_body_is_taken_without_waiting(stage: Stage) -> None:
+    seen: list[object] = []
+    gate = Gate()
+
+    async def handler(exchange: Exchange) -> None:
+        seen.extend((exchange.take(), exchange.is_body_complete))
+        await gate.passed()
+        seen.extend((exchange.take(), exchange.is_body_complete, exchange.take()))
+        exchange.respond(Response(204))
+
+    await stage.serve(handler)
+    peer = await stage.accepted()
+    await peer.send(get("/", "Content-Length: 5", method="PUT"))
+    await stage.until(lambda: gate.is_reached)
+    await peer.send(b"hello")
+    (connection,) = http_connections(stage.server)
+    await stage.until(lambda: connection.codec.reader is None)
+    gate.open()
+    await peer.read_head()
+    assert seen == [None, False, b"hello", True, b""]
+    await peer.send(get())
+    await peer.read_head()
+    assert seen[5:] == [b"", True, b"", True, b""]
 
 
 async def test_an_exchange_is_answered_once(stage: Stage) -> None:
@@ -415,12 +441,20 @@ async def test_a_peer_that_goes_in_any_phase(stage: Stage, phase: str, keeps_run
             raise
         seen.append("done")
 
-    server = await stage.serve(handler)
+    exchanges: list[Exchange] = []
+
+    def noted(exchange: Exchange) -> Coroutine[Any, Any, None]:
+        exchanges.append(exchange)
+        return handler(exchange)
+
+    server = await stage.serve(noted)
     peer = await stage.connect()
     await peer.send(get())
     await stage.until(lambda: gate.is_reached)
+    assert not exchanges[0].is_gone
     peer.reset()
     await stage.until(lambda: not server.connections)
+    assert exchanges[0].is_gone == (phase != "ended")
     gate.open()
     await stage.until(lambda: seen and not server.tasks.running)
     assert seen == ["done" if phase == "ended" else "gone" if keeps_running else "cancelled"]

@@ -228,39 +228,6 @@ async def test_nothing_to_drain(stage: Stage) -> None:
     assert await server.drain(1000) == 0
 
 
-async def test_a_connection_that_was_accepted_too_late_is_told_so(stage: Stage) -> None:
-    handler = Held()
-    server = await stage.serve(handler)
-    peer = await stage.accepted()
-    await peer.send(get())
-    await stage.until(lambda: handler.gate.is_reached)
-    draining = asyncio.ensure_future(server.drain(1000))
-    await stage.until(lambda: server._empty is not None)
-    late = await tardy(server)
-    assert (await asyncio.get_running_loop().sock_recv(late, 4096)).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-    late.close()
-    handler.gate.open()
-    assert b"Connection: close" in await peer.read_head()
-    await peer.read_all()
-    peer.sock.close()
-    assert await draining == 0
-
-
-async def tardy(server: HttpServer) -> socket.socket:
-    """Hand the server a connection as its kernel may, between two turns of the loop."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)
-        await server.open([listener])
-        peer = socket.socket()
-        peer.setblocking(False)
-        before = server.connections
-        await asyncio.get_running_loop().sock_connect(peer, listener.getsockname())
-        while server.connections == before:  # noqa: ASYNC110 - the server tells nobody
-            await asyncio.sleep(0)
-        server.close([listener])
-    return peer
-
-
 async def test_a_listener_may_go_while_its_connections_stay(stage: Stage) -> None:
     server = await stage.serve(hello)
     peer = await stage.accepted()
@@ -329,15 +296,18 @@ async def queue(stage: Stage, count: int) -> list[Peer]:
     return peers
 
 
-async def test_whoever_waits_in_the_kernel_is_served(stage: Stage) -> None:
+@pytest.mark.parametrize("turns", range(4))
+async def test_whoever_waits_in_the_kernel_or_in_the_loop_is_served(stage: Stage, turns: int) -> None:
     server = await stage.serve(hello)
     peers = await queue(stage, 50)
+    for _ in range(turns):
+        await asyncio.sleep(0)
     draining = asyncio.ensure_future(server.drain(10))
     for peer in peers:
         data = await peer.read_all()
         peer.sock.close()
         assert data.startswith(b"HTTP/1.1 200 OK\r\n")
-        assert b"\r\nConnection: close\r\n" in data
+        assert turns or b"\r\nConnection: close\r\n" in data
     assert await draining == 0
     assert len(stage.records) == 50
 
@@ -354,6 +324,21 @@ async def test_a_request_in_the_time_of_grace_is_answered(stage: Stage) -> None:
     assert b"\r\nConnection: close\r\n" in data
     asks.sock.close()
     idles.sock.close()
+    assert await draining == 0
+
+
+async def test_a_kept_connection_has_less_time_of_grace_than_one_that_has_asked_nothing_yet(stage: Stage) -> None:
+    server = await stage.serve(hello)
+    kept, new = await stage.accepted(), await stage.accepted()
+    await kept.send(get())
+    await kept.read_head()
+    await kept.read(5)
+    draining = asyncio.ensure_future(server.drain(60, 30))
+    assert await kept.read_all() == b""
+    await new.send(get())
+    assert (await new.read_all()).startswith(b"HTTP/1.1 200 OK\r\n")
+    for peer in (kept, new):
+        peer.sock.close()
     assert await draining == 0
 
 
@@ -445,3 +430,11 @@ async def test_it_is_known_whether_connections_are_taken(stage: Stage) -> None:
     assert server.is_taking
     await server.drain(1)
     assert not server.is_taking
+
+
+async def test_a_connection_that_is_being_closed_is_no_websocket(stage: Stage) -> None:
+    server = await stage.serve(hello)
+    peer = await stage.connect()
+    await peer.send(b"nonsense\n")
+    await peer.read_all()
+    assert (server.connections, server.websockets) == (1, 0)

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.server.stage import Stage, get
+from tests.server.stage import Stage, get, http_connections
 
 from portico.http.message import Response
 from portico.server.exchange import Exchange
@@ -58,6 +58,26 @@ async def test_a_refused_peer_may_finish_but_not_drip(stage: Stage, piece: bytes
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     assert second - 1 <= closed_after <= second
+
+
+async def test_a_peer_whose_head_is_never_whole_hears_so_once_and_is_left_alone(stage: Stage) -> None:
+    await stage.serve(echo_path, head_timeout=10)
+    peer = await stage.connect()
+    await peer.send(b"GET / HTT")
+    await stage.until(lambda: any(one.codec.buffered for one in http_connections(stage.server)))
+    stage.pass_time(11)
+    assert (await peer.read_all()).startswith(b"HTTP/1.1 408 ")
+    (lingering,) = stage.server._connections
+    assert isinstance(lingering, Lingering)
+    for _ in range(5):
+        before = lingering.received
+        await peer.send(b"P" * 4096)
+        await stage.until(lambda: lingering.received > before)  # noqa: B023
+        stage.pass_time(1)
+    assert stage.server.connections == 1
+    stage.pass_time(3)
+    await stage.until(lambda: not stage.server.connections)
+    assert [record.status for record in await stage.logged()] == [408]
 
 
 async def test_a_drain_does_not_wait_for_a_peer_that_has_its_answer(stage: Stage) -> None:

@@ -140,3 +140,14 @@ async def test_every_kind_of_answer_carries_it(stage: Stage, handler: Handler) -
     await peer.send(get("/") + get("/", "Connection: close"))
     ids = re.findall(rb"\r\nX-Request-Id: ([0-9a-f]{32})\r\n", await peer.read_all())
     assert len(ids) == len(set(ids)) == 2
+
+
+async def test_an_application_may_name_it_itself(stage: Stage) -> None:
+    def handler(exchange: Exchange) -> None:
+        exchange.reply(AppHeads().of_bytes(200, [(b"x-request-id", b"ours")]), b"one")
+
+    server = await stage.serve(handler)
+    server.prepare = preparation(Trust(), Log(request_id=True))
+    peer = await stage.connect()
+    await peer.send(get("/", "Connection: close"))
+    assert re.findall(rb"(?i)\r\nx-request-id: ([^\r]*)\r\n", await peer.read_all()) == [b"ours"]

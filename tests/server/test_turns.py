@@ -145,6 +145,26 @@ async def test_a_connection_that_is_closing_is_not_served_any_more(stage: Stage)
     assert counts(server) == (0, 0, False)
 
 
+async def test_a_turn_that_comes_to_a_closing_connection_goes_to_the_next(stage: Stage) -> None:
+    office = Office()
+
+    async def handler(exchange: Exchange) -> None:
+        await office(exchange)
+        if exchange.request.path == "/1":  # the turn is on its way, and the end of the connection behind it
+            (second,) = (one for one in http_connections(server) if one.exchange and one.exchange.request.path == "/2")
+            second.transport.abort()
+
+    server = await stage.serve(handler, max_active=1)
+    peers = await ask(stage, "/1", "/2", "/3")
+    office.call("/1")
+    assert await answer_of(peers[0]) == (200, b"/1")
+    await stage.until(lambda: "/3" in office.gates)
+    office.call("/3")
+    assert await answer_of(peers[2]) == (200, b"/3")
+    assert office.seen == ["/1", "/3"]
+    assert await peers[1].is_closed()
+
+
 async def test_whoever_waits_too_long_is_told_in_time(stage: Stage) -> None:
     office = Office()
     server = await stage.serve(office, max_active=1, answer_timeout=5)

@@ -288,3 +288,12 @@ def test_whatever_an_application_says_is_one_head(pairs: Pairs) -> None:
     assert len(head.split(b"\r\n")) <= 2 + len(pairs)
     assert b"\0" not in head
     assert head.count(b"\n") == head.count(b"\r") == head.count(b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "has"), [(b"x-id", True), (b"x-i", False), (b"id", False), (b"y", True), (b"a", False)]
+)
+def test_which_fields_a_head_has(name: bytes, has: bool) -> None:
+    fields = (("X-Id", "a: b"), ("Y", ""))
+    assert AnswerHead(200, fields, 0).has_field(name) is has
+    assert WholeAnswer(200, fields, b"").has_field(name) is has

@@ -32,6 +32,7 @@ from portico.cli.screen import Screen
 from portico.cli.words import Words
 from portico.errors import ConfigError
 from portico.net.addresses import Address
+from portico.net.closing import refuse_new
 from portico.net.listening import address_of, close, listen
 from portico.server.http import HttpServer
 from portico.workers.notify import Notifier
@@ -244,6 +245,7 @@ class Session:
             screen.write(b"\r\x1b[K")  # the ^C that the terminal echoed
         if self._server.active:
             screen.line(f"  {words('draining', n=self._server.active)}")
+        await asyncio.sleep(refuse_new(self._sockets))
         cut = await self._server.drain(self._plan.limits.drain)
         await self._offer.stop()
         if self._pages is not None:

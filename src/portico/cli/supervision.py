@@ -6,7 +6,7 @@ In: an offer that is not opened here, open sockets, a screen. Out: the exit code
 import asyncio
 import gc
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from portico.apps.admin.listener import open_pages
@@ -27,8 +27,10 @@ from portico.workers.watch import changes, check_watching, roots_of
 from portico.workers.worker import BEAT_S
 
 
-def supervise(plan: Plan, places: Places, screen: Screen) -> int:
+def supervise(plan: Plan, places: Places, screen: Screen, *, command: Sequence[str] = ()) -> int:
     """Keep workers running until told to stop; the caller closes the sockets. Returns the exit code.
+
+    command: what starts a worker, as a rule this process's own command line.
 
     0 after an orderly end, 3 where no worker could start, 130 after a second Ctrl-C.
     """
@@ -38,17 +40,21 @@ def supervise(plan: Plan, places: Places, screen: Screen) -> int:
         if event.kind not in ROUTINE:
             screen.line(f"  {event.text(words.language)}")
 
-    screen.line("\n".join(greeting(plan.offer, plan.processes.workers or 1, places, words, screen)))
+    def greet() -> None:
+        screen.line("\n".join(greeting(plan.offer, plan.processes.workers or 1, places, words, screen)))
+
     if plan.processes.reload:
         check_watching(roots_of(plan.processes.reload_dir))
     supervisor = Supervisor(
-        own_command(), places.sockets, processes=plan.processes, drain_s=plan.limits.drain, on_event=tell
+        command or own_command(), places.sockets, processes=plan.processes, drain_s=plan.limits.drain, on_event=tell
     )
     gc.enable()
-    return asyncio.run(_run(supervisor, plan.processes, places.admin))
+    return asyncio.run(_run(supervisor, greet, plan.processes, places.admin))
 
 
-async def _run(supervisor: Supervisor, processes: Processes, admin: Sequence[socket.socket]) -> int:
+async def _run(
+    supervisor: Supervisor, greet: Callable[[], None], processes: Processes, admin: Sequence[socket.socket]
+) -> int:
     source = FleetSource(supervisor)
     pages = await open_pages(admin, source) if admin else None
     works = [_look(source)] if admin else []
@@ -56,7 +62,7 @@ async def _run(supervisor: Supervisor, processes: Processes, admin: Sequence[soc
         works.append(_reload(supervisor, processes.reload_dir))
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
-        return await supervisor.run()
+        return await supervisor.run(greet)
     finally:
         for task in tasks:
             task.cancel()

@@ -27,6 +27,7 @@ from portico.server.http import HttpServer
 from portico.workers.worker import WorkerLink
 
 FAILED_CODE = 2
+_GRACE_S = 2.0  # nobody waits for a worker that others have replaced, so those it accepted last have time to ask
 
 
 def work(plan: Plan) -> int:
@@ -76,7 +77,7 @@ async def _run(link: WorkerLink, offer: Offer, server: HttpServer, source: Serve
         link.beat_with(lambda: _figures(server, source))
         await stopping.wait()
         link.draining()
-        lost = await server.drain(server.limits.drain)
+        lost = await server.drain(server.limits.drain, _GRACE_S)
         await offer.stop()
         link.finished(lost)
     finally:

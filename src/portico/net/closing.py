@@ -19,6 +19,7 @@ import sys
 from array import array
 from collections.abc import Iterable
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Final
 
 from portico.net.listening import is_inherited, remove_file
@@ -38,12 +39,20 @@ _DROP_SYN: Final = (
 )
 
 
-def refuse_new(sockets: Iterable[socket.socket]) -> None:
-    """Let nobody new into the queues of these listening sockets; who is in them can be accepted as before."""
-    for sock in sockets:
-        if sock.fileno() >= 0 and not is_inherited(sock):
-            with suppress(OSError):  # a kernel without filters; see above
-                _refuse(sock)
+def refuse_new(sockets: Iterable[socket.socket]) -> float:
+    """Let nobody new into the queues of these listening sockets; who is in them can be accepted as before.
+
+    Returns for how many seconds someone whose handshake had begun may still come: 0 where none crosses a network.
+    """
+    ours = [sock for sock in sockets if sock.fileno() >= 0 and not is_inherited(sock)]
+    for sock in ours:
+        with suppress(OSError):  # a kernel without filters; see above
+            _refuse(sock)
+    return HANDSHAKE_S if any(map(_is_on_a_network, ours)) else 0.0
+
+
+def _is_on_a_network(sock: socket.socket) -> bool:
+    return sock.family != socket.AF_UNIX and not ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def _refuse(sock: socket.socket) -> None:

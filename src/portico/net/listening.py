@@ -159,7 +159,11 @@ def address_of(sock: socket.socket) -> Address:
     return Address(kind, host=host, port=port)
 
 
-_ACCEPT_ERRORS = frozenset((errno.ECONNABORTED, errno.EINTR, errno.EPROTO))
+# What accept(2) passes on from the network of the one connection that it took off the queue, where the system has it.
+_ACCEPT_ERRORS: Final = frozenset(
+    getattr(errno, name, errno.ECONNABORTED)
+    for name in "ECONNABORTED EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH".split()
+)
 
 # TCP and UDP
 

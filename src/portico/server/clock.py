@@ -37,8 +37,11 @@ class Clock:
             self.date_line = f"Date: {format_date(date_s)}\r\n".encode("ascii")
 
 
+_ASKED = -2
+
+
 class Timed(Protocol):
-    """Something with deadlines. bucket: owned by the wheel; -1 outside it."""
+    """Something with deadlines. bucket: owned by the wheel; negative outside it."""
 
     bucket: int
 
@@ -85,8 +88,16 @@ class Wheel:
         due = sorted(number for number in self._buckets if number <= turned)
         self._turned = turned
         for number in due:
-            for item in self._buckets.pop(number, ()):
-                item.bucket = -1
-                again_s = item.check(now_s)
-                if again_s is not None:
-                    self.add(item, again_s)
+            bucket = self._buckets.get(number, set())
+            while bucket:
+                self._ask(bucket.pop(), now_s)
+            # If one of them had failed, the others would still be there for the next turn.
+            self._buckets.pop(number, None)
+
+    def _ask(self, item: Timed, now_s: float) -> None:
+        item.bucket = _ASKED
+        again_s = item.check(now_s)
+        if item.bucket == _ASKED:  # else it was discarded, or added, meanwhile
+            item.bucket = -1
+            if again_s is not None:
+                self.add(item, again_s)

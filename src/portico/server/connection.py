@@ -123,6 +123,7 @@ class HttpConnection(asyncio.Protocol):
                 exchange.inbox.cut("the peer closed the connection")
             exchange.note = exchange.note or "cut"
             self._end(exchange, self._sent)
+            exchange.is_lost = True
             exchange.status = exchange.status or GONE
             if not exchange.keeps_running:
                 exchange.stop()
@@ -244,8 +245,8 @@ class HttpConnection(asyncio.Protocol):
             server.turns.take(exchange)
 
     def take_turn(self, exchange: Exchange) -> None:
-        """Call the handler of an exchange that waited, if it is still wanted."""
-        if self.exchange is exchange and not self.transport.is_closing():
+        """Call the handler of an exchange that waited, unless its peer is going."""
+        if not self.transport.is_closing():
             self.handle(exchange)
             self._go_on()
 
@@ -325,7 +326,8 @@ class HttpConnection(asyncio.Protocol):
 
     def send_whole(self, exchange: Exchange, whole: WholeAnswer) -> None:
         """Send a complete answer; the exchange is over."""
-        self.codec.send_answer(whole, self._lines(exchange) if exchange.identity else self.server.clock.date_line)
+        lines = exchange.server_lines(whole) if exchange.identity else self.server.clock.date_line
+        self.codec.send_answer(whole, lines)
         self._end(exchange, whole.length)
         if not self._is_taking:
             self._go_on()
@@ -335,7 +337,8 @@ class HttpConnection(asyncio.Protocol):
     def send_reply(self, exchange: Exchange, head: AnswerHead, body: bytes) -> None:
         """Send a complete answer that is made for this exchange alone; the exchange is over."""
         codec = self.codec
-        sent = codec.send_reply(head, body, self._lines(exchange) if exchange.identity else self.server.clock.date_line)
+        lines = exchange.server_lines(head) if exchange.identity else self.server.clock.date_line
+        sent = codec.send_reply(head, body, lines)
         if codec.fault:
             exchange.note = exchange.note or codec.fault
         self._end(exchange, sent)
@@ -374,7 +377,7 @@ class HttpConnection(asyncio.Protocol):
         if is_pumped:
             # From here on the transport is paused until the kernel has taken what comes before the next piece.
             self.transport.set_write_buffer_limits(high=0)
-        self.codec.send_head(head, self._lines(exchange))
+        self.codec.send_head(head, exchange.server_lines(head))
         self._flush()
         if not isinstance(body, tuple):
             self._start(exchange, (leave_out if is_left_out else stream)(self, exchange, body))
@@ -394,13 +397,7 @@ class HttpConnection(asyncio.Protocol):
         exchange.status = head.status
         exchange.is_pushed = True
         self._sent = 0
-        self.codec.send_head(head, self._lines(exchange))
-
-    def _lines(self, exchange: Exchange) -> bytes:
-        """Return what stands before the application's fields: the date, and the request's id if it has one."""
-        line = self.server.clock.date_line
-        identity = exchange.identity
-        return line if identity is None else line + f"X-Request-Id: {identity.request_id}\r\n".encode("ascii")
+        self.codec.send_head(head, exchange.server_lines(head))
 
     def push(self, data: bytes | memoryview) -> None:
         """Send a piece of the current answer's body. Raises Gone when the connection is closing."""

@@ -114,6 +114,7 @@ class Exchange:
     """One request and the way to answer it.
 
     request: the parsed head. status: of the answer, 0 before there is one, GONE if the peer went before there was.
+    is_lost: the connection broke off under it.
     coding, note: the answer's content coding, and a remark, both for the access log and "" as a rule.
     inbox: the request's body, None for a request without one.
     keeps_running: set by a handler that wants to be told of a peer that goes (`gone`) instead of being cancelled.
@@ -132,6 +133,7 @@ class Exchange:
         "identity",
         "inbox",
         "is_deferred",
+        "is_lost",
         "is_pushed",
         "keeps_running",
         "note",
@@ -151,7 +153,7 @@ class Exchange:
         self.status = 0
         self.coding = ""
         self.note = ""
-        self.keeps_running = self.is_deferred = self.is_pushed = self.has_turn = False
+        self.keeps_running = self.is_deferred = self.is_lost = self.is_pushed = self.has_turn = False
         self.tasks: tuple[asyncio.Task[None], ...] = ()
         self.waiter: asyncio.Future[None] | None = None
         self.inbox = Inbox() if request.body_length != 0 else None
@@ -168,7 +170,14 @@ class Exchange:
     @property
     def is_gone(self) -> bool:
         """Whether the peer has gone, so that nothing can be sent any more."""
-        return self.status == GONE or (self._connection.exchange is self and self._connection.transport.is_closing())
+        return self.is_lost or (self._connection.exchange is self and self._connection.transport.is_closing())
+
+    def server_lines(self, head: AnswerHead | WholeAnswer) -> bytes:
+        """Return what stands before the application's fields: the date, and our id unless they name the request."""
+        date_line = self._connection.server.clock.date_line
+        if self.identity is None or head.has_field(b"x-request-id"):
+            return date_line
+        return date_line + f"X-Request-Id: {self.identity.request_id}\r\n".encode("ascii")
 
     async def gone(self) -> None:
         """Wait until the peer has gone, or said that it will send nothing more, or this exchange is over."""

@@ -8,10 +8,12 @@ In: listening sockets and a handler; out: answers, an access log, totals. One in
 import asyncio
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from portico.net.listening import accept_waiting
 from portico.net.listening import close as close_sockets
@@ -23,6 +25,7 @@ from portico.server.metrics import Metrics
 from portico.server.sending import BufferPool
 from portico.server.tasks import Tasks
 from portico.server.turns import Turns
+from portico.server.websocket import WebSocketConnection
 from portico.settings import Limits, Messages
 from portico.wire.answer import WholeAnswer
 from portico.wire.head import HeadMemo
@@ -30,8 +33,11 @@ from portico.wire.websocket import FrameMemo
 
 _BACKLOG = 2048
 _FLUSH_S = 0.05
+_TURNS = 3  # a loop needs them to tell of the connections that it has accepted
 _FAREWELL_S = 1.0  # aborted connections say so in the next turn of the loop
 _GRACE_S = 0.3  # how long an idle connection may still ask something while we stop
+# Since 3.13 asyncio removes the file of a socket that it closes; this one may be a supervisor's as well.
+_KEEP_FILE: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 _MAX_ADDRESSES = 100_000
 
 
@@ -53,10 +59,12 @@ class Connection(Protocol):
     """What the server knows of a connection, whatever it speaks.
 
     address: the peer's IP address. bucket: the wheel's. is_busy: closing it now would cut something off.
+    is_fresh: nothing has been asked yet.
     """
 
     address: str
     bucket: int
+    is_fresh: bool
     transport: asyncio.Transport
 
     @property
@@ -113,7 +121,7 @@ class HttpServer:
         self._connections: set[Connection] = set()
         self._per_address: dict[str, int] = {}
         self._seen: set[str] = set()
-        self._listeners: dict[socket.socket, asyncio.AbstractServer] = {}
+        self._listeners: dict[socket.socket, asyncio.Server] = {}
         self._ticking: asyncio.TimerHandle | None = None
         self._flushing: asyncio.TimerHandle | None = None
         self._empty: asyncio.Future[None] | None = None
@@ -127,10 +135,12 @@ class HttpServer:
             self.loop = asyncio.get_running_loop()
             self.tasks = Tasks(self.loop)
         for sock in sockets:
-            kind = self.loop.create_unix_server if sock.family == socket.AF_UNIX else self.loop.create_server
+            is_unix = sock.family == socket.AF_UNIX
+            listen = self.loop.create_unix_server if is_unix else self.loop.create_server
             # The loop gets a descriptor of its own, so that we can still accept what waits when it has closed that.
             own = socket.socket(fileno=os.dup(sock.fileno()))
-            self._listeners[sock] = await kind(lambda: self.protocol(), sock=own, backlog=_BACKLOG)
+            more = _KEEP_FILE if is_unix else {}
+            self._listeners[sock] = await listen(lambda: self.protocol(), sock=own, backlog=_BACKLOG, **more)
 
     def close(self, sockets: Sequence[socket.socket]) -> None:
         """Close these; connections they made go on."""
@@ -143,21 +153,18 @@ class HttpServer:
     async def drain(self, timeout_s: float, grace_s: float = _GRACE_S) -> int:
         """Stop accepting, answer what has been asked, close the rest.
 
-        Whoever waits in the kernel's queue is still served, and the listening sockets are closed then. timeout_s: after
-        that long whatever is left is cut. grace_s: how long idle connections may still ask something, within that time.
-        Returns how many exchanges were cut.
+        Whoever waits in the kernel's queue is still served, and the listening sockets are closed then; whose they are
+        alone should call `net.closing.refuse_new` first, since one more may come before the close. timeout_s: after
+        that long whatever is left is cut. grace_s: how long whoever has not asked anything yet may still do so, within
+        that time; kept connections have at most 0.3 s for it. Returns how many exchanges were cut.
         """
         cut_before = self.totals.cut
-        for connection in list(self._connections):
-            connection.drain()
-        await self._close_listeners()
         self._is_draining = True
         for connection in list(self._connections):
             connection.drain()
+        await self._close_listeners()
         end_s = self.loop.time() + timeout_s
-        await self._wait_empty(min(grace_s, timeout_s))
-        for connection in list(self._connections):
-            connection.end_idleness()
+        await self._end_idleness(grace_s, timeout_s)
         await self._wait_empty(end_s - self.loop.time())
         self.abort()
         await self._wait_empty(_FAREWELL_S)
@@ -168,7 +175,13 @@ class HttpServer:
         return self.totals.cut - cut_before
 
     async def _close_listeners(self) -> None:
-        """Stop accepting when the kernel's queues are empty."""
+        """Stop accepting when the kernel's queues, and the loop's, are empty."""
+        for server in self._listeners.values():
+            for own in server.sockets:
+                # asyncio drops whom it has accepted and not told us of when it closes a server; so it stops first.
+                with suppress(NotImplementedError):  # the proactor of Windows
+                    self.loop.remove_reader(own.fileno())
+        await self._turn()
         accepted = []
         for sock, server in self._listeners.items():
             server.close()
@@ -177,9 +190,24 @@ class HttpServer:
         self._listeners.clear()
         for peer in accepted:
             await self.loop.connect_accepted_socket(self.protocol, peer)
+        await self._turn()
+
+    async def _turn(self) -> None:
+        """Let the loop tell of the connections that it has accepted."""
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
+    async def _end_idleness(self, grace_s: float, timeout_s: float) -> None:
+        """Close those who ask nothing: kept connections soon, others when the time of grace is over."""
+        kept_s = min(grace_s, _GRACE_S, timeout_s)
+        for wait_s, is_last in ((kept_s, False), (min(grace_s, timeout_s) - kept_s, True)):
+            await self._wait_empty(wait_s)
+            for connection in list(self._connections):
+                if is_last or not connection.is_fresh:
+                    connection.end_idleness()
 
     async def _wait_empty(self, timeout_s: float) -> None:
-        if self._connections:
+        if self._connections and timeout_s > 0:
             self._empty = self.loop.create_future()
             await asyncio.wait([self._empty], timeout=timeout_s)
 
@@ -211,7 +239,7 @@ class HttpServer:
     @property
     def websockets(self) -> int:
         """Count the connections that have become WebSockets."""
-        return sum(not isinstance(connection, HttpConnection) for connection in self._connections)
+        return sum(isinstance(connection, WebSocketConnection) for connection in self._connections)
 
     @property
     def connections(self) -> int:
@@ -223,7 +251,7 @@ class HttpServer:
     def admit(self, connection: Connection, predecessor: Connection | None = None) -> tuple[int, str]:
         """Count a connection in. Returns a status and a reason to refuse it with, or 0.
 
-        predecessor: whose transport it takes over. That one was there before the server began to stop.
+        predecessor: whose transport it takes over.
         """
         address = connection.address
         before = self._per_address.get(address, 0)
@@ -231,15 +259,13 @@ class HttpServer:
         self._connections.add(connection)
         if self._ticking is None:
             self._tick()
-        if not self._listeners:  # one of those that the kernel had queued when we stopped
+        if self._is_draining:  # one of those that the kernel, or the loop, had accepted
             connection.drain()
         if address not in self._seen and len(self._seen) < _MAX_ADDRESSES:
             self._seen.add(address)
             self.totals.addresses += 1
         if predecessor is not None:
             self.dismiss(predecessor)
-        elif self._is_draining:
-            return 503, "the server is stopping"
         if len(self._connections) > self.limits.max_connections:
             return 503, f"over {self.limits.max_connections} connections at once"
         if before >= self.limits.max_connections_per_address and address != "unix":
@@ -320,10 +346,12 @@ class HttpServer:
     def _tick(self) -> None:
         """Refresh the clock and ask what is due; once a tick, for as long as there are connections."""
         self.clock.tick()
-        self.wheel.turn(self.clock.now_s)
         self._ticking = None
-        if self._connections:
-            self._ticking = self.loop.call_later(self.wheel.tick_s, self._tick)
+        try:
+            self.wheel.turn(self.clock.now_s)
+        finally:  # whatever goes wrong with one connection, the others have their deadlines
+            if self._connections and self._ticking is None:
+                self._ticking = self.loop.call_later(self.wheel.tick_s, self._tick)
 
     def _write_log(self, record: Record) -> None:
         assert self.log is not None

@@ -24,6 +24,8 @@ class Lingering(asyncio.Protocol):
     is counted from when it does. received: bytes dropped.
     """
 
+    is_fresh = False
+
     __slots__ = ("_began_s", "_heard_s", "_moved", "_server", "address", "bucket", "is_busy", "received", "transport")
 
     def __init__(self, server: "HttpServer", transport: asyncio.Transport, address: str, *, is_busy: bool) -> None:

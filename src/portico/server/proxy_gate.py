@@ -35,10 +35,11 @@ def gatekeeper(server: "HttpServer", trust: Trust) -> Callable[[], asyncio.Proto
 
 
 class ProxyGate(asyncio.Protocol):
-    """Reads the head of one connection, then leaves the transport to HTTP. address, bucket, is_busy: see Connection."""
+    """Reads the head of one connection, then leaves the transport to HTTP. The attributes: see Connection."""
 
     transport: asyncio.Transport
     is_busy = False
+    is_fresh = True
 
     def __init__(self, server: "HttpServer", proxies: Proxies) -> None:
         self._server = server

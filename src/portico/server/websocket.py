@@ -78,6 +78,8 @@ class WebSocketConnection(asyncio.Protocol):
     bucket: the wheel's.
     """
 
+    is_fresh = False
+
     __slots__ = (
         "_allowed",
         "_codec",

@@ -7,6 +7,12 @@
     http1.py    the codecs, both roles    feed(bytes) -> events, send_*(...), outgoing() -> bytes
     events.py   their vocabulary
 
+    handshake.py   the way from HTTP to WebSocket (RFC 6455 section 4), as fields and a head
+    frames.py      frame heads and masks          bytes -> FrameHead
+    deflate.py     permessage-deflate (RFC 7692)  bytes -> bytes, bounded
+    websocket.py   the codec, both roles          feed(bytes) -> events, send_*(...), outgoing() -> bytes
+    messages.py    its vocabulary, and close frames
+
 A codec is driven like this; nothing in it waits, and nothing in it raises for what a peer sent:
 
     events = codec.feed(data)        one exchange at a time: bytes behind it are kept

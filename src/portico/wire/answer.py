@@ -62,6 +62,10 @@ class AnswerHead:
         if length is not None and self.has_body:
             self._after += b"Content-Length: %d\r\n" % length
 
+    def has_field(self, name: bytes) -> bool:
+        """Tell whether the application added such a field. name: in lower case."""
+        return b"\r\n%b:" % name in b"\r\n" + self._after.lower()
+
     def render(self, date_line: bytes, persistence: int, *, framing: bytes = b"", body: bytes = b"") -> bytes:
         """Return the head, its empty line and a body.
 
@@ -87,6 +91,10 @@ class WholeAnswer:
         self.rendered: list[tuple[bytes, bytes]] = [(b"", b"")] * 6
         self.status = status
         self.length = len(self._body)
+
+    def has_field(self, name: bytes) -> bool:
+        """Tell whether its fields include this one. name: in lower case."""
+        return self._head.has_field(name)
 
     def render(self, date_line: bytes, kind: int) -> bytes:
         """Return head and body in one piece. kind: a Persistence, plus 3 to leave the body out (HEAD)."""

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from portico.errors import Refused
-from portico.net.closing import HANDSHAKE_S, refuse_new
+from portico.net.closing import refuse_new
 from portico.net.listening import close
 from portico.server.samples import Ledger, sample
 from portico.settings import Processes
@@ -112,9 +112,8 @@ class Supervisor:
         """Drain all workers and let `run` return. Nobody new is let in; who is in the kernel's queue is served."""
         if not self._is_stopping:
             self._is_stopping = True
-            refuse_new(self._sockets)
             # Until then the workers accept those whose handshake had begun.
-            self._loop.call_later(HANDSHAKE_S, self._stop_workers)
+            self._loop.call_later(refuse_new(self._sockets), self._stop_workers)
 
     def _stop_workers(self) -> None:
         if not self._done.done():
@@ -123,9 +122,10 @@ class Supervisor:
             self._fleet.stop(time.monotonic())
             self._act()
 
-    async def run(self) -> int:
+    async def run(self, greet: Callable[[], None] = lambda: None) -> int:
         """Keep the workers running until told to stop, in the main thread. Returns the exit code.
 
+        greet: called once signals are heeded, before the first worker starts.
         0 after an orderly end, 3 where no worker could start, 130 after an interrupt while stopping.
         """
         self._loop = asyncio.get_running_loop()
@@ -141,6 +141,7 @@ class Supervisor:
         }
         try:
             with handled(actions):
+                greet()
                 self._tick()
                 return await self._done
         finally:

@@ -2,7 +2,7 @@
 
 What counts is what a program of Python is made of: code, templates, `portico.toml` and other settings. Folders that
 tools fill, `.git`, `.venv`, `node_modules` and the like, do not count. The system tells of changes (inotify, FSEvents)
-through the package watchfiles, which is no dependency of Portico: who serves does not need it.
+through the package watchfiles, which is an extra of Portico (`reload`): who serves does not need it.
 """
 
 import os

@@ -18,6 +18,7 @@ from portico.apps.files.root import Root
 from portico.apps.files.site import Site
 from portico.errors import ConfigError, UsageError
 from portico.net.addresses import parse_address, url
+from portico.net.closing import refuse_new
 from portico.net.lan import own_names
 from portico.net.listening import address_of, close, listen
 from portico.server.http import HttpServer
@@ -156,6 +157,7 @@ class HttpWebServer:
             assert task is not None
             task.uncancel()
         try:
+            await asyncio.sleep(refuse_new(self._sockets))
             await server.drain(self._limits.drain)
         finally:
             server.abort()
