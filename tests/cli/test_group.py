@@ -49,6 +49,14 @@ def test_sections_come_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     assert [out.index(f"{title}") for title in titles] == sorted(out.index(title) for title in titles)
 
 
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_an_application_is_not_shared(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([command, "--help"])
+    out = capsys.readouterr().out
+    assert "What to share" not in out
+    assert "What to run:\n  APP " in out
+
+
 def test_no_line_is_wider_than_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     main(["serve", "--help"])
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 100

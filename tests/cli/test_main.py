@@ -70,6 +70,9 @@ def test_a_port_that_is_taken(taken_port: int, capfd: pytest.CaptureFixture[str]
         (["serf"], "portico: there is no command 'serf'; did you mean serve?"),
         (["zzz"], "portico: there is no command 'zzz'"),
         (["/"], "portico: there is no command '/'; did you mean portico serve /?"),
+        (["main:app"], "portico: there is no command 'main:app'; did you mean portico run main:app?"),
+        (["main.py"], "portico: there is no command 'main.py'; did you mean portico run main?"),
+        (["C:\x1b[2J"], "portico: there is no command 'C:\\x1b[2J'"),
         (["--versoin"], "portico: there is no option --versoin; did you mean --version?"),
     ],
 )
@@ -94,6 +97,7 @@ def test_help_lists_the_commands(words: list[str], capsys: pytest.CaptureFixture
     assert main(words) == 0
     out = capsys.readouterr().out
     assert all(f"\n  {name} " in out for name in COMMANDS)
+    assert all(f"\n  portico {name}" in out for name in ("serve", "run", "check"))
 
 
 def test_a_module_takes_commands_too(capsys: pytest.CaptureFixture[str]) -> None:

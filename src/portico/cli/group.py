@@ -12,7 +12,7 @@ import click
 
 from portico.cli.options import SettingOption, all_rows
 from portico.cli.words import Words, language_of
-from portico.errors import PorticoError, excerpt
+from portico.errors import PorticoError, UsageError, excerpt
 
 if TYPE_CHECKING:
     from portico.cli.help import Section
@@ -86,7 +86,9 @@ class PageCommand(click.Command):
         words = words_of_environment()
         heading = [f"{ctx.command_path}: {words(self.name or '')}", "", words("usage", line=self.usage(ctx))]
         sections = [
-            Section(_title(words, "arguments"), [(left, words(key)) for left, key in self.arguments]),
+            Section(
+                _title(words, f"{self._settings_of}-arguments"), [(left, words(key)) for left, key in self.arguments]
+            ),
             *self._option_sections(words),
             Section(_title(words, "other"), self._other(words)),
             Section(_title(words, "examples"), [(example.line, words(example.words)) for example in self.examples]),
@@ -162,7 +164,7 @@ class CommandGroup(click.Group):
         """Find the command that the first word names; UsageError with the nearest name where it names none."""
         if args[0] not in self._homes:
             words = words_of_environment()
-            hint = f"{ctx.command_path} serve {args[0]}" if os.path.exists(args[0]) else _nearest(args[0], self._homes)
+            hint = _meant(args[0], ctx.command_path) or _nearest(args[0], self._homes)
             said = words("no-command", name=excerpt(args[0]))
             raise click.UsageError(said + (words("did-you-mean", name=hint) if hint else ""), ctx)
         return super().resolve_command(ctx, args)
@@ -185,6 +187,20 @@ class CommandGroup(click.Group):
         ctx = click.get_current_context()
         if ctx.invoked_subcommand is None:
             click.echo(self.get_help(ctx))
+
+
+def _meant(word: str, command: str) -> str:
+    """Return the command line that was meant by an application or a path alone, "" where there is no telling."""
+    from portico.gateway.reference import parse_reference
+
+    module = word.removesuffix(".py")
+    if module != word and module.isidentifier():
+        return f"{command} run {module}"
+    try:
+        reference = parse_reference(word)
+        return f"{command} run {reference}" if reference.attributes else ""
+    except UsageError:
+        return f"{command} serve {word}" if os.path.exists(word) else ""
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -71,7 +71,9 @@ def _portico() -> "click.Command":
     examples = (
         Example("portico serve", "serve-example-here"),
         Example("portico serve --lan", "serve-example-lan"),
-        Example("portico serve a=DIR b=DIR", "serve-example-several"),
+        Example("portico run", "run-example-found"),
+        Example("portico run main:app", "run-example-named"),
+        Example("portico check", "check-example"),
     )
     return CommandGroup("portico", COMMANDS, examples)
 
