@@ -458,6 +458,30 @@ async def test_a_body_may_be_answered_while_it_comes(stage: Stage) -> None:
     """)
 
 
+@pytest.mark.parametrize("is_read", [True, False])
+async def test_the_next_request_is_read_behind_a_long_body_that_was_answered_at_once(
+    stage: Stage, is_read: bool
+) -> None:
+    """The body comes in one piece, is more than what may wait, and the handler is a plain function."""
+    body = b"x" * 100_000
+    seen: list[object] = []
+
+    def handler(exchange: Exchange) -> None:
+        if is_read:
+            seen.append(exchange.take())
+        exchange.respond(Response(204))
+
+    await stage.serve(handler)
+    peer = await stage.connect()
+    peer.sock.setblocking(True)
+    peer.sock.sendall(get("/", f"Content-Length: {len(body)}", method="PUT") + body + get("/2"))
+    peer.sock.setblocking(False)
+    await peer.read_head()
+    await peer.send(get("/3", "Connection: close"))
+    await peer.read_all()
+    assert [record.target for record in await stage.logged(3)] == ["/", "/2", "/3"]
+
+
 async def test_a_body_waits_while_the_application_does_not_read(stage: Stage) -> None:
     gate = Gate()
 

@@ -297,3 +297,66 @@ def test_which_fields_a_head_has(name: bytes, has: bool) -> None:
     fields = (("X-Id", "a: b"), ("Y", ""))
     assert AnswerHead(200, fields, 0).has_field(name) is has
     assert WholeAnswer(200, fields, b"").has_field(name) is has
+
+
+PAIRS = [(b"content-type", b"text/plain"), (b"content-length", b"5")]
+
+
+def test_a_head_of_remembered_lines_is_remembered() -> None:
+    heads = AppHeads()
+    first, second = heads.of_bytes(200, PAIRS), heads.of_bytes(200, list(PAIRS))
+    assert first is not second
+    assert heads.of_bytes(200, list(PAIRS)) is second
+    assert heads.of_bytes(404, PAIRS) is not second
+    assert heads.of_bytes(200, list(PAIRS)) is second
+    assert second.render(DATE, SILENT) == first.render(DATE, SILENT)
+
+
+def test_what_an_application_changes_behind_a_remembered_head_counts() -> None:
+    heads, pairs = AppHeads(), PAIRS.copy()
+    for _ in range(3):
+        assert heads.of_bytes(200, pairs).length == 5
+    pairs[1] = (b"content-length", b"6")
+    assert heads.of_bytes(200, pairs).length == 6
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [(b"set-cookie", b"a=b")],
+        [[b"a", b"b"]],
+        ((b"a", b"b"),),
+        [(b"a", b"b")] * 65,
+        [(b"a", b"b" * 600)],
+    ],
+    ids=["cookie", "list", "tuple", "many", "long"],
+)
+def test_which_heads_are_not_remembered(pairs: list[tuple[bytes, bytes]]) -> None:
+    heads = AppHeads()
+    made = [heads.of_bytes(200, pairs) for _ in range(3)]
+    assert len(set(map(id, made))) == 3
+    assert len({head.render(DATE, SILENT) for head in made}) == 1
+
+
+def test_remembered_heads_are_bounded() -> None:
+    heads = AppHeads()
+    for number in range(3):
+        heads.of_text("200 OK", [("a", "b")])
+        for status in range(260):
+            heads.of_text(f"200 {number}-{status}", [("a", "b")])
+    assert len(heads._heads) < 512
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([DATE, DATE[:-3] + b"\r\n"]), st.sampled_from([SILENT, CLOSE, KEEP]), st.booleans())
+    )
+)
+def test_a_kept_head_is_rendered_like_any_other(turns: list[tuple[bytes, int, bool]]) -> None:
+    fresh, kept = AnswerHead(200, [("a", "b")], 5), AnswerHead(200, [("a", "b")], 5)
+    kept.keep()
+    for date_line, persistence, has_framing in turns:
+        framing = CHUNKED if has_framing else b""
+        assert kept.render(date_line, persistence, framing=framing, body=b"hello") == fresh.render(
+            date_line, persistence, framing=framing, body=b"hello"
+        )

@@ -25,7 +25,7 @@ from portico.server.deadlines import MAX_WAITING, check
 from portico.server.exchange import GONE, Exchange, address_of, origin_of
 from portico.server.lingering import Lingering
 from portico.server.refusals import refusal, refusal_answer
-from portico.server.sending import Transfer, leave_out, release, stream
+from portico.server.sending import Transfer, leave_out, release, stream, write_all
 from portico.server.websocket import WebSocketConnection, plan_upgrade
 from portico.wire.answer import AnswerHead, WholeAnswer
 from portico.wire.events import ENDED, BodyReceived, Event, HeadReceived, InputEnded, PeerFaulted
@@ -39,7 +39,6 @@ _BATCHED_BYTES = 16 * 1024  # an answer with a larger body is written at once
 _FAILED = "the application failed"
 _SILENT = "the application gave no answer"
 _UNFINISHED = "the application did not finish its answer"
-_JOINED_BYTES = 64 * 1024  # less is copied into one write, more is handed over piece by piece
 
 
 class HttpConnection(asyncio.Protocol):
@@ -53,6 +52,7 @@ class HttpConnection(asyncio.Protocol):
 
     __slots__ = (
         "_is_ended",
+        "_is_held",
         "_is_refused",
         "_is_replaced",
         "_is_taking",
@@ -85,6 +85,7 @@ class HttpConnection(asyncio.Protocol):
         self.head_s = 0.0  # when the first byte of an unfinished head came; 0 without one
         self._is_ended = False  # the peer has closed its side
         self.is_fresh = True  # nothing has been asked yet
+        self._is_held = False  # nothing is read for now
         self._is_refused = False  # the last answer went to something that never became a request
         self._is_taking = False  # _take is on the stack
         self.mark = -1  # bytes moved when the window began in which the rate is measured; -1: there is none
@@ -150,7 +151,7 @@ class HttpConnection(asyncio.Protocol):
         """Stop reading: nothing more is answered before this peer takes what it has."""
         self.is_paused = True
         self.mark = -1
-        self.transport.pause_reading()
+        self._hold_back()
         self.server.wheel.hasten(self, self.server.clock.now_s + self.server.limits.rate_window)
 
     def resume_writing(self) -> None:
@@ -191,12 +192,14 @@ class HttpConnection(asyncio.Protocol):
             self._hold()
         else:
             self.head_s = 0.0
+        if self._is_held and self.exchange is None:  # by a body, whose request is answered
+            self._go_on()
 
     def _hold(self) -> None:
         """Bound what waits in the codec: requests behind the current one by size, the beginning of a head by time."""
         if self.exchange is not None:
             if len(self.codec.buffered) > MAX_WAITING:
-                self.transport.pause_reading()
+                self._hold_back()
         elif not self.head_s and not self.is_paused:
             self.head_s = self.server.clock.now_s
             self.server.wheel.hasten(self, self.head_s + self.server.limits.head_timeout)
@@ -295,7 +298,7 @@ class HttpConnection(asyncio.Protocol):
             if isinstance(event, BodyReceived):
                 exchange.inbox.put(event.data)
                 if exchange.inbox.waiting_bytes > MAX_WAITING:
-                    self.transport.pause_reading()
+                    self._hold_back()
             else:
                 exchange.inbox.complete()
 
@@ -457,11 +460,6 @@ class HttpConnection(asyncio.Protocol):
         """Whether the peer will send nothing more."""
         return self._is_ended or self.transport.is_closing()
 
-    @property
-    def is_plain(self) -> bool:
-        """Tell whether what we write is what goes over the wire."""
-        return self.transport.get_extra_info("sslcontext") is None
-
     def fileno(self) -> int:
         """Return the descriptor of the socket, good for as long as the transport is not closing."""
         fd: int = self.transport.get_extra_info("socket").fileno()
@@ -488,9 +486,9 @@ class HttpConnection(asyncio.Protocol):
             if exchange.request.expects_continue and not exchange.status:
                 self.codec.send_continue()
                 self._flush()
-        if not self.is_paused and not self.transport.is_reading():
+        if self._is_held and not self.is_paused:
             self.mark = -1
-            self.transport.resume_reading()
+            self._resume_reading()
 
     def finish(self, exchange: Exchange, trailers: Iterable[tuple[str, str]] = ()) -> None:
         """End a streamed answer; the exchange is over."""
@@ -519,11 +517,20 @@ class HttpConnection(asyncio.Protocol):
         if self.is_paused or self._is_replaced or self.codec.closing or self.transport.is_closing():
             return
         if self.exchange is None:
-            self.transport.resume_reading()
+            self._resume_reading()
             if self.codec.buffered:
                 # Not from here, where the handler that answered last may be on the stack, with its context.
                 self.server.tasks.soon(self._take_buffered)
         elif not self._is_full():
+            self._resume_reading()
+
+    def _hold_back(self) -> None:
+        self._is_held = True
+        self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._is_held:
+            self._is_held = False
             self.transport.resume_reading()
 
     def _take_buffered(self) -> None:
@@ -546,14 +553,7 @@ class HttpConnection(asyncio.Protocol):
             self.moved += len(out[0])
             self.transport.write(out[0])
         elif out:
-            size = sum(map(len, out))
-            self.moved += size
-            if size <= _JOINED_BYTES:
-                self.transport.write(b"".join(out))
-            else:
-                # writelines alone does not pause us on asyncio before 3.12.9 and 3.13.2 (CVE-2024-12254); write does.
-                self.transport.writelines(out[:-1])
-                self.transport.write(out[-1])
+            self.moved += write_all(self.transport, out)
         if self.codec.closing:
             self._close()
 

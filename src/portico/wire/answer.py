@@ -49,9 +49,10 @@ class AnswerHead:
     sent.
     """
 
-    __slots__ = ("_after", "_before", "has_body", "has_date", "is_last", "length", "status")
+    __slots__ = ("_after", "_before", "_written", "has_body", "has_date", "is_last", "length", "status")
 
     def __init__(self, status: int, fields: Iterable[tuple[str, str]], length: int | None) -> None:
+        self._written: tuple[bytes, int, bytes] | None = None
         self.status = status
         self.length = length
         self.has_body = not forbids_body(status)
@@ -71,9 +72,21 @@ class AnswerHead:
 
         date_line: `Date: ...` and what other lines the server adds. framing: a line of the codec's, or b"".
         """
+        written = self._written
+        if written is None or framing:
+            return self._write(date_line, persistence, framing) + body
+        if written[0] is not date_line or written[1] != persistence:
+            self._written = written = (date_line, persistence, self._write(date_line, persistence, b""))
+        return written[2] + body
+
+    def keep(self) -> None:
+        """Expect to be rendered again: keep what `render` makes, for as long as the date line is the same object."""
+        self._written = (b"", Persistence.SILENT, b"")
+
+    def _write(self, date_line: bytes, persistence: int, framing: bytes) -> bytes:
         if self.has_date:
             date_line = date_line.partition(b"\n")[2]
-        return b"".join((self._before, date_line, self._after, framing, _CONNECTION_LINES[persistence], b"\r\n", body))
+        return b"".join((self._before, date_line, self._after, framing, _CONNECTION_LINES[persistence], b"\r\n"))
 
 
 class WholeAnswer:
@@ -122,52 +135,68 @@ class _Status(NamedTuple):
 _CLOSE = _Special("connection", b"")
 # Fields of the connection (RFC 9110 7.6.1): they are the server's to say, or nobody's.
 _HOP_BY_HOP = frozenset("connection keep-alive proxy-connection te transfer-encoding upgrade".split())
-_MAX_LINES, _MAX_LINE, _MAX_STATUSES = 2048, 512, 256
+_MAX_LINES, _MAX_LINE, _MAX_STATUSES, _MAX_PAIRS = 2048, 512, 256, 64
 _MAX_DIGITS = 18
 
 
 class AppHeads:
     """Makes heads of statuses and fields from an application.
 
-    Field lines are remembered (2048 of at most 512 bytes; full means emptied), but never Set-Cookie. Content-Length
-    becomes the head's length; Connection says whether the connection closes; other fields of the connection are left
-    out; an application's Date stands instead of ours.
+    Field lines are remembered (2048 of at most 512 bytes; full means emptied), but never Set-Cookie, and for each
+    status the last head of remembered lines. Content-Length becomes the head's length; Connection says whether the
+    connection closes; other fields of the connection are left out; an application's Date stands instead of ours.
     """
 
-    __slots__ = ("_lines", "_statuses")
+    __slots__ = ("_heads", "_lines", "_statuses")
 
     def __init__(self) -> None:
+        self._heads: dict[int | str, tuple[list[Any], AnswerHead]] = {}
         self._lines: dict[Any, bytes | _Special] = {}
         self._statuses: dict[int | str, _Status] = {}
 
     def of_bytes(self, status: int, pairs: Iterable[Iterable[bytes]]) -> AnswerHead:
         """Return the head of an ASGI answer. Raises UsageError for what may not be sent."""
-        return self._head(self._statuses.get(status) or self._learn_status(status, _read_number), pairs)
+        known = self._heads.get(status)
+        if known is not None and known[0] == pairs:
+            return known[1]
+        return self._head(status, self._statuses.get(status) or self._learn_status(status, _read_number), pairs)
 
     def of_text(self, status: str, pairs: Iterable[tuple[str, str]]) -> AnswerHead:
         """Return the head of a WSGI answer. status: as `200 OK`. Raises UsageError for what may not be sent."""
-        return self._head(self._statuses.get(status) or self._learn_status(status, _read_status), pairs)
+        known = self._heads.get(status)
+        if known is not None and known[0] == pairs:
+            return known[1]
+        return self._head(status, self._statuses.get(status) or self._learn_status(status, _read_status), pairs)
 
-    def _head(self, status: _Status, pairs: Iterable[Iterable[Any]]) -> AnswerHead:
+    def _head(self, key: int | str, status: _Status, pairs: Iterable[Iterable[Any]]) -> AnswerHead:
         head = AnswerHead.__new__(AnswerHead)
         head.status, head._before, head.has_body = status
         head.is_last = head.has_date = False
-        head.length = None
+        head.length = head._written = None
         recall = self._lines.get
         lines = []
+        is_known = pairs.__class__ is list
         for pair in pairs:
-            line = (recall(pair) if pair.__class__ is tuple else None) or self._learn(pair)
+            line = recall(pair) if pair.__class__ is tuple else None
+            if line is None:
+                is_known = False
+                line = self._learn(pair)
             if line.__class__ is bytes:
                 lines.append(line)
             else:
                 lines.append(_note(head, line))  # type: ignore[arg-type]
         head._after = b"".join(lines)
+        if is_known and len(lines) <= _MAX_PAIRS:
+            # A copy, for the list is the application's; what remembered lines are made of cannot change.
+            self._heads[key] = (pairs.copy(), head)  # type: ignore[attr-defined]
+            head.keep()
         return head
 
     def _learn_status(self, key: Any, read: Callable[[Any], _Status]) -> _Status:
         status = read(key)
         if len(self._statuses) >= _MAX_STATUSES:
             self._statuses.clear()
+            self._heads.clear()
         self._statuses[key] = status
         return status
 
