@@ -161,6 +161,8 @@ _NUMBERS = (Unit.COUNT, Unit.SIZE, Unit.SECONDS)
 def _value(row: Option, value: Any) -> Any:
     """Return a value of TOML as one of an option. Raises UsageError."""
     if row.many:
+        if isinstance(value, str):
+            raise UsageError(f"{_shown(value)} may be repeated, so it is a list: write [{_shown(value)}]")
         if not isinstance(value, list):
             raise UsageError(f"{_shown(value)} is not {_KINDS[list]}")
         return tuple(_single(row, one) for one in value)
@@ -174,8 +176,9 @@ def _single(row: Option, value: Any) -> Any:
         return value
     if isinstance(value, str):
         return parse_value(row, value)
-    if row.unit in _NUMBERS and isinstance(value, int | float) and not isinstance(value, bool):
-        return parse_value(row, f"{value:f}" if isinstance(value, float) and row.unit is not Unit.COUNT else str(value))
+    if row.unit in _NUMBERS:
+        is_fraction = isinstance(value, float) and row.unit is not Unit.COUNT
+        return parse_value(row, f"{value:f}" if is_fraction else str(value).lower())
     raise UsageError(f"{_shown(value)} is not {_KINDS[str]}")
 
 
