@@ -63,6 +63,22 @@ def test_a_file_that_is_named(project: Path) -> None:
         (["--max-head", "1"], "--max-head: '1' is below the least allowed, 256"),
         (["-b", "a:b"], "'a:b': the port 'b' is not a number, 0 to 65535"),
         (["--static", "/x=y"], "there is no folder 'y' to serve at /x"),
+        (["--lan", "-b", "::1"], "--lan already means every interface; leave out --bind"),
+        (["-b", "udp://localhost:53"], "udp://localhost:53 is UDP; HTTP is served over TCP, unix:PATH or fd:N"),
+        (
+            ["--admin", "0.0.0.0:9100"],
+            "--admin 0.0.0.0:9100 could be reached by others; use localhost:PORT or unix:PATH",
+        ),
+        (["--user", "nobody such"], "--user 'nobody such': this system has no such user"),
+        (
+            ["--forwarded-allow", "me"],
+            "'me': is no address, network, unix or *; write 10.0.0.1, 10.0.0.0/8, ::1, unix or *",
+        ),
+        (
+            ["--proxy-protocol", "me"],
+            "'me': is no address, network, unix or *; write 10.0.0.1, 10.0.0.0/8, ::1, unix or *",
+        ),
+        (["--reload", "--reload-dir", "/missing"], "--reload-dir /missing is not a folder"),
     ],
 )
 def test_mistakes(project: Path, words: list[str], complaint: str) -> None:

@@ -13,10 +13,11 @@ import click
 from portico.cli.group import CONFIG, Example, PageCommand, words_of_environment
 from portico.cli.hosted import HostedApp
 from portico.cli.options import SettingOption, collect, written
+from portico.cli.places import addresses
+from portico.cli.plan import open_server, plan_of
 from portico.cli.run import composition, parameters
 from portico.cli.words import Words
-from portico.net.addresses import parse_address
-from portico.settings import Listen
+from portico.settings import Listen, Processes
 
 _EXAMPLES = (Example("portico check", "check-example"),)
 _NAME, _VALUE = 30, 28
@@ -26,16 +27,31 @@ def _check(reference: str | None, **params: Any) -> int:
     ctx, words = click.get_current_context(), words_of_environment()
     for line in table(ctx, words):
         click.echo(line)
-    for text in collect(Listen, params).bind:
-        parse_address(text, default_port=0)
+    addresses(collect(Listen, params))
     offer = HostedApp(composition(reference, params))
+    plan = plan_of(offer, params, is_lan_ours=False)
+    _look_at(plan.processes)
     try:
-        offer.open()
+        open_server(plan, None)
         assert offer.loaded is not None
         click.echo(f"\n{words('check-good', what=f'{offer.loaded.name} ({offer.loaded.interface.upper()})')}")
     finally:
         offer.close()
     return 0
+
+
+def _look_at(processes: Processes) -> None:
+    """Raise what `run` would, for the values that only it uses; nothing is opened, nobody becomes another user."""
+    from portico.apps.admin.handler import admin_address
+    from portico.workers.identity import find_identity
+    from portico.workers.watch import check_watching, roots_of
+
+    if processes.admin:
+        admin_address(processes.admin)
+    if processes.user or processes.group:
+        find_identity(processes.user, processes.group)
+    if processes.reload:
+        check_watching(roots_of(processes.reload_dir))
 
 
 def table(ctx: click.Context, words: Words) -> Iterator[str]:

@@ -42,22 +42,17 @@ def open_places(listen_to: Listen, host: str = "localhost") -> Places:
     next free port is. Sockets that systemd has opened go before these, unless an option says where to listen.
     Raises UsageError, ConfigError, and PortTaken for a given port.
     """
-    if listen_to.lan and listen_to.bind:
-        raise UsageError("--lan already means every interface; leave out --bind")
+    wanted = addresses(listen_to, host)
     if listen_to == Listen() and "LISTEN_FDS" in os.environ:
         from portico.net.activation import activated_sockets
 
         if activated := [entry.socket for entry in activated_sockets()]:
             return Places(activated, None)
-    texts = (ALL_INTERFACES,) if listen_to.lan else listen_to.bind or (host,)
     opened: list[socket.socket] = []
     moved = None
     try:
-        for text in texts:
-            address = parse_address(text, default_port=DEFAULT_PORT if listen_to.port is None else listen_to.port)
-            if address.kind == "udp":
-                raise UsageError(f"{address} is UDP; HTTP is served over TCP, unix:PATH or fd:N")
-            if listen_to.port is not None or _has_port(text):
+        for address, is_given in wanted:
+            if is_given:
                 opened += listen(address)
             else:
                 opened += listen_free(address)
@@ -67,6 +62,22 @@ def open_places(listen_to: Listen, host: str = "localhost") -> Places:
         close(opened)
         raise
     return Places(opened, moved)
+
+
+def addresses(listen_to: Listen, host: str = "localhost") -> list[tuple[Address, bool]]:
+    """Return where the settings ask to listen, each with whether its port was given; nothing is opened.
+
+    Raises UsageError for what is no address, is UDP, or contradicts --lan.
+    """
+    if listen_to.lan and listen_to.bind:
+        raise UsageError("--lan already means every interface; leave out --bind")
+    found = []
+    for text in (ALL_INTERFACES,) if listen_to.lan else listen_to.bind or (host,):
+        address = parse_address(text, default_port=DEFAULT_PORT if listen_to.port is None else listen_to.port)
+        if address.kind == "udp":
+            raise UsageError(f"{address} is UDP; HTTP is served over TCP, unix:PATH or fd:N")
+        found.append((address, listen_to.port is not None or _has_port(text)))
+    return found
 
 
 def _has_port(text: str) -> bool:
