@@ -194,6 +194,18 @@ def kept_process() -> Iterator[None]:
                 del sys.modules[name]
 
 
+@contextmanager
+def variables(**given: str) -> Iterator[None]:
+    """Set environment variables of this very process, and give back what was there."""
+    before = dict(os.environ)
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def ask(path: Path, target: str = "/") -> str:
     """Send one GET to a socket file, as soon as there is one; return the answer."""
     deadline_s = time.monotonic() + DEADLINE_S

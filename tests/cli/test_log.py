@@ -1,13 +1,16 @@
 """The access log goes where the settings say, in the form they say."""
 
+import io
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing, redirect_stderr
 from pathlib import Path
 
 import pytest
 
-from portico.cli.log import open_log
+from portico.cli.log import open_log, report_to
 from portico.cli.screen import Screen
 from portico.errors import ConfigError
 from portico.server.access_log import Record
@@ -72,3 +75,51 @@ def test_a_file_is_added_to(piped: Piped, tmp_path: Path, name: str, least: int)
 def test_a_file_that_cannot_be_written(piped: Piped, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot write the access log to"):
         open_log(Log(log_file=str(tmp_path / "missing" / "log")), piped[0])
+
+
+LOGGER = logging.getLogger("portico")
+
+
+def test_what_goes_wrong_is_told_beside_the_log(piped: Piped) -> None:
+    screen, read = piped
+    began: list[str] = []
+    screen.on_line = lambda: began.append("a line of its own")
+    reporter = report_to(screen)
+    with redirect_stderr(io.StringIO()) as told:
+        LOGGER.info("not worth a line")
+        LOGGER.warning("%s is full", "the disk")
+        try:
+            raise ValueError("on purpose")
+        except ValueError:
+            LOGGER.exception("the application failed")
+        reporter.close()
+        LOGGER.warning("after the end")
+    first, second, *trace = told.getvalue().splitlines()
+    assert (first, second, trace[0], trace[-1]) == (
+        *("the disk is full", "the application failed"),
+        *("Traceback (most recent call last):", "ValueError: on purpose"),
+    )
+    assert began == ["a line of its own"] * 2
+    screen.line("the screen has nothing of it")
+    assert read() == "the screen has nothing of it\n"
+
+
+def closed() -> io.TextIOBase:
+    errors = io.StringIO()
+    errors.close()
+    return errors
+
+
+def unread() -> io.TextIOBase:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True)
+
+
+@pytest.mark.parametrize("errors", [closed, unread])
+def test_a_reader_of_errors_who_has_gone_is_no_error(piped: Piped, errors: Callable[[], io.TextIOBase]) -> None:
+    reporter = report_to(piped[0])
+    with closing(errors()) as stream, redirect_stderr(stream):
+        LOGGER.warning("to nobody")
+        reporter.close()
+    assert reporter not in LOGGER.handlers

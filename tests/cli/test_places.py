@@ -1,10 +1,12 @@
 """Settings become listening sockets, and these become URLs."""
 
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from tests.cli.running import variables
 
 from portico.cli.places import Links, Places, links_of, open_lan, open_places
 from portico.errors import ConfigError, UsageError
@@ -37,6 +39,12 @@ def test_this_machine_alone_is_the_default(opened: list[socket.socket]) -> None:
 
 def test_lan_is_every_interface(opened: list[socket.socket]) -> None:
     assert hosts(opening(opened, Listen(port=0, lan=True)).sockets) <= {"*", "0.0.0.0"}
+
+
+def test_sockets_that_are_meant_for_another_process_are_left_to_it(opened: list[socket.socket]) -> None:
+    with variables(LISTEN_FDS="1", LISTEN_PID="1"):
+        assert hosts(opening(opened, Listen()).sockets) <= {"127.0.0.1", "::1"}
+        assert "LISTEN_FDS" not in os.environ
 
 
 def test_bind_repeats(opened: list[socket.socket], tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ import pty
 import signal
 import socket
 import struct
+import sys
 import termios
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.running import DEADLINE_S, Output, StartTerminal, fetch
+from tests.cli.running import DEADLINE_S, Output, StartTerminal, fetch, kept_process, variables
 
+from portico.cli.hosted import Composition, HostedApp
 from portico.cli.places import Moved, Places, open_places
 from portico.cli.plan import Plan
 from portico.cli.screen import Screen
@@ -25,7 +27,7 @@ from portico.errors import ConfigError
 from portico.net.lan import lan_addresses
 from portico.net.listening import close
 from portico.net.ports import Holder
-from portico.settings import Files, Limits, Listen, Log
+from portico.settings import App, Files, Limits, Listen, Log
 
 BIG = 64 * 1024 * 1024  # more than the kernel takes from a server whose peer does not read
 needs_lan = pytest.mark.skipif(not lan_addresses(), reason="this machine has only loopback")
@@ -239,6 +241,37 @@ def test_no_browser_on_a_key(start_terminal: StartTerminal) -> None:
     terminal.output.until(f"no browser found here; open {link}|opening {link}")
 
 
+def test_no_browser_within_this_process(stage: Stage) -> None:
+    async def scene() -> None:
+        await stage.said("1 file")
+        stage.press("o")
+        await stage.said(f"no browser found here; open http://localhost:{stage.port}/")
+        stop()
+
+    if sys.platform == "darwin":
+        pytest.skip("there is always a window there")
+    with variables(BROWSER="", DISPLAY="", WAYLAND_DISPLAY=""):
+        stage.act(scene)
+
+
+def test_systemd_sees_that_the_loop_turns(stage: Stage, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.settimeout(DEADLINE_S)
+        systemd.bind(str(tmp_path / "notify"))
+        heard: list[bytes] = []
+
+        async def scene() -> None:
+            while heard.count(b"WATCHDOG=1") < 3:
+                heard.append(await asyncio.to_thread(systemd.recv, 999))
+            stop()
+            while heard[-1] != b"STOPPING=1":
+                heard.append(await asyncio.to_thread(systemd.recv, 999))
+
+        with variables(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="20000"):
+            assert stage.act(scene) == 0
+    assert heard[0] == b"READY=1"
+
+
 @needs_lan
 def test_the_lan_is_opened_and_closed_with_a_key(stage: Stage) -> None:
     address = lan_addresses()[0].address
@@ -373,3 +406,35 @@ def test_what_lasts_longer_than_the_drain_is_cut(stage: Stage) -> None:
             await stage.said("1 transfer was cut")
 
     assert stage.act(scene) == 0
+
+
+WAITING = """
+import asyncio, os
+async def app(scope, receive, send):
+    os.write({fd}, b"asked\\n")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        os.write({fd}, b"cut off\\n")
+"""
+
+
+def test_a_second_ctrl_c_cuts_an_application_that_waits_for_something_else(stage: Stage) -> None:
+    (stage.site / "waits_for_ever.py").write_text(WAITING.format(fd=stage.plan.keys_fd))
+    stage.change(
+        offer=HostedApp(Composition("waits_for_ever:app", App(app_dir=str(stage.site), lifespan="off"), Files()))
+    )
+
+    async def scene() -> None:
+        await stage.said(r"running waits_for_ever:app   \(ASGI\)")
+        with socket.create_connection(("127.0.0.1", stage.port), DEADLINE_S) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await stage.said("asked")
+            stop()
+            await stage.said("under way")
+            stop()
+            await stage.said("cut off")
+        await stage.said("served 1 request")
+
+    with kept_process():
+        assert stage.act(scene) == 130
