@@ -110,17 +110,32 @@ def test_several_are_commands_to_copy(tmp_path: Path) -> None:
     files = {"api.py": FASTAPI, "web.py": FLASK, "zoo/main.py": FASTAPI}
     message, commands = refusal(project(tmp_path, files))
     assert message.endswith(" has 2 applications; say which:")
-    assert commands == ("  portico run api:app", "  portico run web:server")
+    assert commands == (f"  portico run api:app --app-dir {tmp_path}", f"  portico run web:server --app-dir {tmp_path}")
 
 
 def test_folders_below_count_where_there_is_nothing_above(tmp_path: Path) -> None:
     files = {"shop/main.py": FASTAPI, "zoo/main.py": FASTAPI, "examples/main.py": FASTAPI, "tool.py": "x = 1\n"}
-    assert refusal(project(tmp_path, files))[1] == ("  portico run shop.main:app", "  portico run zoo.main:app")
+    commands = refusal(project(tmp_path, files))[1]
+    assert [command.split()[2] for command in commands] == ["shop.main:app", "zoo.main:app"]
 
 
 def test_two_that_import_each_other_are_both_listed(tmp_path: Path) -> None:
     files = {"one.py": "import two\n" + FASTAPI, "two.py": "import one\n" + FASTAPI}
-    assert refusal(project(tmp_path, files))[1] == ("  portico run one:app", "  portico run two:app")
+    assert [command.split()[2] for command in refusal(project(tmp_path, files))[1]] == ["one:app", "two:app"]
+
+
+def test_a_file_that_is_no_python_where_there_is_nothing_else(tmp_path: Path) -> None:
+    message, frames = refusal(project(tmp_path, {"app.py": "app = Flask(__name__\n", "old.py": "def f(:\n"}))
+    assert message == f"{tmp_path}/app.py cannot be imported: SyntaxError: '(' was never closed"
+    assert frames[:2] == (f'  File "{tmp_path}/app.py", line 1', "    app = Flask(__name__")
+
+
+@pytest.mark.parametrize("name", ["src/shop/web.py", "src/shop/__init__.py"])
+def test_modules_in_src(tmp_path: Path, name: str) -> None:
+    message, commands = refusal(project(tmp_path, {name: FACTORY, "tool.py": "x = 1\n"}))
+    assert message.endswith(" has its modules in src:")
+    module = name.removeprefix("src/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    assert commands == (f"  portico run '{module}:create_app()' --app-dir {tmp_path}/src",)
 
 
 @pytest.mark.parametrize(

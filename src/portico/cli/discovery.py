@@ -5,13 +5,15 @@
       manage.py -> settings            Django: its asgi.py or wsgi.py
       main.py app.py ... app/main.py   `app = FastAPI()`, `def application(environ, start_response)`, `def create_app()`
 
-In: a folder. Out: a `Found`, or a LoadError: nothing there, or several, each as a command to copy. A module that
+In: a folder. Out: a `Found`, or a LoadError: several, each as a command to copy; nothing but a file that is no Python;
+nothing at all. A module that
 imports another candidate is its entrance, and goes before it; so does the folder itself before those in it.
 """
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,17 +64,28 @@ def discover(folder: str, environ: Mapping[str, str]) -> Found:
     django = _django(Path(folder))
     if django is not None:
         return django
-    found = _entrances(list(_sources(Path(folder))))
+    broken: list[LoadError] = []
+    found = _entrances(list(_sources(Path(folder), broken)))
     if len(found) == 1:
         return found[0]
     name = "this folder" if folder in (".", "") else excerpt(folder)
-    if not found:
-        raise LoadError(
-            f"{name} has no application that can be recognised (FastAPI, Flask, Django, Starlette, ...); name it: "
-            "portico run module:app"
-        )
-    commands = [f"  portico run {one.reference}" for one in found[:_MOST_SHOWN]]
-    raise LoadError(f"{name} has {len(found)} applications; say which:", commands)
+    if found:
+        raise LoadError(f"{name} has {len(found)} applications; say which:", _commands(found, folder))
+    if broken:
+        raise broken[0]
+    source = Path(folder) / "src"
+    if below := _entrances(list(_sources(source, broken))):
+        raise LoadError(f"{name} has its modules in src:", _commands(below, str(source)))
+    raise LoadError(
+        f"{name} has no application that can be recognised (FastAPI, Flask, Django, Starlette, ...); name it: "
+        "portico run module:app"
+    )
+
+
+def _commands(found: Iterable[Found], folder: str) -> list[str]:
+    """Return a line to copy for each application. folder: where their modules are found."""
+    where = "" if folder in (".", "") else f" --app-dir {shlex.quote(folder)}"
+    return [f"  portico run {shlex.quote(one.reference)}{where}" for one in list(found)[:_MOST_SHOWN]]
 
 
 def _flask_reference(text: str) -> str:
@@ -107,8 +120,11 @@ def _django(folder: Path) -> Found | None:
 # source text
 
 
-def _sources(folder: Path) -> Iterator[_Source]:
-    """Yield the Python files of a folder and of those in it, those with usual names first."""
+def _sources(folder: Path, broken: list[LoadError]) -> Iterator[_Source]:
+    """Yield the Python files of a folder and of those in it, those with usual names first.
+
+    broken: gets what is wrong with files that are no Python.
+    """
     paths = sorted(folder.glob("*.py"), key=_order)
     for below in sorted(path for path in folder.iterdir() if _is_looked_into(path)) if folder.is_dir() else ():
         paths += sorted(below.glob("*.py"), key=_order)
@@ -120,11 +136,18 @@ def _sources(folder: Path) -> Iterator[_Source]:
             continue
         module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         try:
-            tree = ast.parse(_read(path))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue  # it cannot be imported either, and says so when it is named
+            tree = ast.parse(_read(path), str(path))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
+            broken.append(_no_python(path, exc))
+            continue
         if module:
             yield _Source(module, "/".join(path.relative_to(folder).parts), tree, _imports(tree, module, path))
+
+
+def _no_python(path: Path, exc: BaseException) -> LoadError:
+    from portico.gateway.blame import own_frames, said
+
+    return LoadError(f"{path} cannot be imported: {said(exc)}", own_frames(exc.with_traceback(None)))
 
 
 def _is_looked_into(path: Path) -> bool:

@@ -47,14 +47,14 @@ def composition(reference: str | None, params: Mapping[str, Any]) -> Composition
     Raises UsageError and ConfigError for settings that make no sense, and where no application, or more than one, is
     found.
     """
-    from portico.cli.discovery import discover
-
     app = collect(App, params)
     files = replace(collect(Files, params), production=True, listing=False)
     config = click.get_current_context().meta.get(CONFIG)
     mounts = [*parse_static(app.static), *(config.mounts if config is not None else ())]
     why = ""
     if reference is None:
+        from portico.cli.discovery import discover
+
         found = discover(app.app_dir or ".", os.environ)
         reference, why = found.reference, found.where
     parse_reference(reference)
