@@ -108,6 +108,23 @@ def test_a_number_without_a_home_keeps_the_environment() -> None:
     assert done.stdout == "/x 99999\n"
 
 
+@pytest.mark.skipif(not is_root, reason="only root becomes another user")
+def test_another_group_and_home_within_this_process() -> None:
+    groups, environment = os.getgroups(), dict(os.environ)
+    try:
+        # The same user, or there were no way back.
+        assume(Identity(0, 65533, (65532, 65533), "somebody", "/nonexistent"))
+        seen = os.getresuid(), os.getresgid(), sorted(os.getgroups())
+        named = [os.environ[name] for name in ("HOME", "USER", "LOGNAME")]
+    finally:
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
+        os.environ.clear()
+        os.environ.update(environment)
+    assert seen == ((0, 0, 0), (65533, 65533, 65533), [65532, 65533])
+    assert named == ["/nonexistent", "somebody", "somebody"]
+
+
 def test_who_may_not_stays_who_they_are() -> None:
     before = os.getresuid(), os.getresgid(), os.getgroups()
     # The group -1 is refused to root too, before anything has changed.

@@ -18,6 +18,21 @@ print(os.getpid(), flush=True)
 sys.stdin.read()
 """
 
+COME_AND_GO = """
+import os, sys
+from portico.errors import ConfigError
+from portico.workers.pid_file import PidFile
+held = PidFile(sys.argv[1])
+print(os.getpid(), flush=True)
+os.set_blocking(0, False)
+while sys.stdin.buffer.raw.read(1) is None:
+    try:
+        held.claim()
+    except ConfigError as exc:
+        assert " is held by process " in str(exc), exc
+    held.release()
+"""
+
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
@@ -153,3 +168,21 @@ def test_starters_at_once_get_one_winner(tmp_path: Path) -> None:
         process.communicate(timeout=30)
     with open(tmp_path / "pid") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_one_that_comes_and_goes_all_the_time(tmp_path: Path) -> None:
+    """Whatever moment the other's file vanishes or is replaced in, one holds the place, and the place says who."""
+    path = tmp_path / "pid"
+    words = [sys.executable, "-c", COME_AND_GO, str(path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == f"{other.pid}\n"
+        for _ in range(3000):
+            try:
+                with PidFile(str(path)):
+                    assert path.read_text() == f"{os.getpid()}\n"
+            except ConfigError as exc:
+                assert f"pid is held by process {other.pid}; stop it" in str(exc)  # noqa: PT017
+        other.communicate("", timeout=30)
+    assert other.returncode == 0
+    assert os.listdir(tmp_path) == []
