@@ -100,6 +100,8 @@ async def test_a_name_that_was_made_to_lead_here(stage: Stage, host: str, is_ans
 async def test_a_unix_socket(stage: Stage) -> None:
     await stage.serve(admin_handler(Source()), family=socket.AF_UNIX)
     assert (await ask(stage, "/-/health")).endswith("alive\n")
+    # No name leads to a socket file, so none is suspicious.
+    assert (await ask(stage, "/-/health", host="x")).endswith("alive\n")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@
     /metrics     figures, as Prometheus reads them
 
 In: exchanges of the admin address, which is never the address that the public uses. Out: text, or JSON for whoever
-asks for that. A page of some other site whose name was made to lead here gets nothing (421), as with the files.
+asks for that. A page of some other site whose name was made to lead here gets nothing (421), as with the files; to a
+socket file no name leads.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from portico.http.message import Response
 from portico.http.negotiation import choose_media_type
 from portico.http.proxies import parse_ip
 from portico.net.addresses import Address, parse_address
-from portico.server.exchange import Exchange, Handler
+from portico.server.exchange import UNIX, Exchange, Handler
 from portico.server.refusals import refusal
 from portico.server.samples import CONTENT_TYPE, Snapshot, render
 
@@ -60,7 +61,7 @@ def admin_handler(source: AdminSource) -> Handler:
     def handle(exchange: Exchange) -> None:
         request = exchange.request
         page = pages.get(request.path)
-        if not _is_own_name(request.authority):
+        if exchange.address != UNIX and not _is_own_name(request.authority):
             answer = refusal(421, "the operator's pages answer to localhost and to addresses alone", request.values)
         elif page is None:
             answer = refusal(404, f"there are {', '.join(pages)}", request.values)
