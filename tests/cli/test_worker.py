@@ -108,6 +108,24 @@ def test_sigquit_cuts(worker: Worker) -> None:
     assert worker.process.wait(DEADLINE_S) == 0
 
 
+def test_sigquit_ends_an_application_that_does_not_care_about_its_peer(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(APP)
+    worker = Worker(tmp_path, "main:app", "--drain", "1h")
+    try:
+        worker.message("ready")
+        with socket.create_connection(("127.0.0.1", worker.port), DEADLINE_S) as sock:
+            sock.sendall(b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            while worker.message("beat")["stats"]["active"] != 1:
+                pass
+            worker.process.send_signal(signal.SIGTERM)
+            worker.message("draining")
+            worker.process.send_signal(signal.SIGQUIT)
+            worker.message("finished")
+        assert worker.process.wait(DEADLINE_S) == 0
+    finally:
+        worker.close()
+
+
 def test_a_terminals_ctrl_c_is_not_for_workers(worker: Worker) -> None:
     worker.message("ready")
     worker.process.send_signal(signal.SIGINT)

@@ -62,17 +62,20 @@ def _worked(link: WorkerLink, plan: Plan) -> int:
 
 
 async def _run(link: WorkerLink, offer: Offer, server: HttpServer, source: ServerSource | None) -> int:
-    stopping = asyncio.Event()
+    opened, stopping = asyncio.Event(), asyncio.Event()
 
     def cut() -> None:
         stopping.set()
         server.abort()
+        for task in list(server.tasks.running) if opened.is_set() else ():
+            task.cancel()  # an application may not care that its peer has gone
 
     link.watch(stopping.set, cut)
     sockets = link.sockets()
     try:
         await offer.start()
         await server.open(sockets)
+        opened.set()
         link.ready()
         link.beat_with(lambda: _figures(server, source))
         await stopping.wait()
