@@ -109,6 +109,7 @@ def test_a_folder_that_is_missing() -> None:
         ({"mian": WSGI, "other": ""}, "main:app", "mian.py: portico run mian:app"),
         ({"alpha": WSGI, "wsgi": WSGI}, "absent", "wsgi.py: portico run wsgi:app"),
         ({"pack__server": WSGI, "zzz": ""}, "server:app", "pack/server.py: portico run pack.server:app"),
+        ({"app": WSGI}, "absent:make()", "app.py: portico run 'app:make()'"),
         ({"alpha": "", "beta": ""}, "xyzzy", "alpha.py, beta.py"),
         ({}, "absent", "no Python files; --app-dir says where they are"),
     ],
@@ -116,7 +117,8 @@ def test_a_folder_that_is_missing() -> None:
 def test_a_module_that_is_missing(write: Write, files: dict[str, str], text: str, hint: str) -> None:
     folder = write(**files)
     module = text.partition(":")[0]
-    assert refusal(text, folder) == (f"no module named {module!r}; the folder {folder} has {hint}", "")
+    where = f" --app-dir {folder}" if "portico run" in hint else ""
+    assert refusal(text, folder) == (f"no module named {module!r}; the folder {folder} has {hint}{where}", "")
 
 
 def test_this_folder_is_called_so(write: Write) -> None:
@@ -142,7 +144,9 @@ def test_environments_and_hidden_folders_are_not_looked_into(write: Write, tmp_p
 def test_a_part_of_a_package_that_is_missing(write: Write) -> None:
     folder = write(shop__web=WSGI)
     message, frames = refusal("shop.wed:app", folder)
-    assert message == f"no module named 'shop.wed'; the folder {folder} has shop/web.py: portico run shop.web:app"
+    assert message == f"no module named 'shop.wed'; the folder {folder} has shop/web.py: " + (
+        f"portico run shop.web:app --app-dir {folder}"
+    )
     assert frames == ""
 
 

@@ -151,6 +151,8 @@ def _remedy(top: str, folder: str) -> str:
 
 def _other_modules(wanted: Reference, folder: str) -> str:
     """Say which modules there are instead, as a command to copy where there is one that is likely."""
+    import shlex
+
     here = "this folder" if folder == os.getcwd() else f"the folder {_shown(folder)}"
     names = [name.removesuffix(".py").replace("/", ".") for name in _python_files(folder, depth=2)]
     attribute = str(wanted).partition(":")[2] or "app"
@@ -160,7 +162,8 @@ def _other_modules(wanted: Reference, folder: str) -> str:
         return f"{here} has no Python files; --app-dir says where they are"
     if likely or len(names) == 1:
         name = (likely or names)[0]
-        return f"{here} has {name.replace('.', '/')}.py: portico run {name}:{attribute}"
+        where = "" if folder == os.getcwd() else f" --app-dir {shlex.quote(folder)}"
+        return f"{here} has {name.replace('.', '/')}.py: portico run {shlex.quote(f'{name}:{attribute}')}{where}"
     return f"{here} has {_listed([name.replace('.', '/') + '.py' for name in names])}"
 
 
