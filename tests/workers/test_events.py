@@ -1,3 +1,4 @@
+import re
 import string
 
 import pytest
@@ -22,4 +23,9 @@ def test_braces_in_a_reason_stay() -> None:
 
 
 def test_troubles_are_no_routine() -> None:
-    assert ROUTINE.isdisjoint({Kind.FAILED, Kind.LOST, Kind.STUCK, Kind.KILLED, Kind.ROLLED_BACK})
+    assert ROUTINE.isdisjoint({Kind.FAILED, Kind.LOST, Kind.STUCK, Kind.KILLED, Kind.ROLLED_BACK, Kind.RECYCLED})
+
+
+@pytest.mark.parametrize("kind", [Kind.RESIZED, Kind.CUT, Kind.KILLED, Kind.RELOADED])
+def test_one_is_no_plural(kind: Kind) -> None:
+    assert not re.search(r"(?<!of )\b1 (workers|requests)", Event(kind, number=2, pid=77, amount=1).text())

@@ -28,7 +28,7 @@ class Kind(Enum):
 
 
 # Kinds of which a log without troubles has many.
-ROUTINE: Final = frozenset({Kind.STARTED, Kind.READY, Kind.RECYCLED})
+ROUTINE: Final = frozenset({Kind.STARTED, Kind.READY})
 
 TEXTS: Final[dict[Kind, tuple[str, str]]] = {
     Kind.STARTED: ("worker {number} started, process {pid}", "工作进程 {number} 已启动，进程号 {pid}"),
@@ -54,13 +54,13 @@ TEXTS: Final[dict[Kind, tuple[str, str]]] = {
     ),
     Kind.WAITING: ("waiting for a file to change", "等待文件变化"),
     Kind.GAVE_UP: ("no worker could start", "没有一个工作进程能启动"),
-    Kind.RESIZED: ("{amount} workers from now on", "工作进程数改为 {amount}"),
+    Kind.RESIZED: ("workers from now on: {amount}", "工作进程数改为 {amount}"),
     Kind.STOPPING: ("stopping", "正在停止"),
     Kind.KILLED: (
-        "worker {number}, process {pid}, did not end in time and is killed, {amount} requests under way",
+        "worker {number}, process {pid}, did not end in time and is killed; requests under way: {amount}",
         "工作进程 {number}（进程号 {pid}）未能按时结束，已强制结束，有 {amount} 个请求尚未完成",
     ),
-    Kind.CUT: ("{amount} requests were cut off", "{amount} 个请求被中断"),
+    Kind.CUT: ("requests that were cut off: {amount}", "{amount} 个请求被中断"),
 }
 
 

@@ -78,7 +78,7 @@ class Notifier:
             self.reloading()
         elif kind in _READY_KINDS and (kind is not Kind.READY or not self._is_reloading):
             self._is_reloading = False
-            self.ready(f"{ready_count} workers take requests")
+            self.ready(f"workers that take requests: {ready_count}")
 
     def send(self, *lines: str) -> None:
         """Send lines of the form NAME=VALUE as one datagram."""
