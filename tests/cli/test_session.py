@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import logging
 import os
 import pty
 import signal
@@ -204,6 +205,14 @@ def test_a_log_file_that_cannot_be_opened(stage: Stage) -> None:
     stage.change(log=Log(log_file=str(stage.site)))
     with pytest.raises(ConfigError, match="cannot write the access log"):
         stage.session()
+
+
+def test_a_session_that_cannot_be_made_leaves_nothing_behind(stage: Stage) -> None:
+    before = list(logging.getLogger("portico").handlers)
+    stage.change(offer=offer(str(stage.site / "missing")))
+    with pytest.raises(ConfigError):
+        stage.session()
+    assert logging.getLogger("portico").handlers == before
 
 
 def test_help_and_qr_code_on_a_key(stage: Stage) -> None:

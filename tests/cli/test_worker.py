@@ -1,6 +1,7 @@
 """A worker's part, acted against a supervisor that is only its end of the channel."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -223,7 +224,9 @@ def test_within_this_process(
         assert ("figures" in said) == bool(more)
         assert ask(badge.path, "/a.txt").endswith("hello\n")
 
+    before = list(logging.getLogger("portico").handlers)
     assert in_process(["serve", str(site), *more], visit, number) == 0
+    assert logging.getLogger("portico").handlers == before
     assert '"draining"' in badge.heard("finished")
     assert "200  GET  /a.txt" in capfd.readouterr().out
 

@@ -57,7 +57,6 @@ class Session:
         self._lan_sockets = [] if not plan.is_lan_ours else [s for s in self._sockets if links_of([s]).lan]
         self._offer = plan.offer
         self._log, self._close_log = open_log(plan.log, screen, is_alone=plan.offer.is_silent)
-        self._reporting = report_to(screen)
         self._server = open_server(plan, self._log)
         self._keyboard = Keyboard.at(plan.keys_fd, self._pressed) if screen.is_terminal else None
         self._stopping = asyncio.Event()
@@ -70,7 +69,7 @@ class Session:
 
     async def run(self) -> int:
         """Serve until told to stop. Returns the exit code: 0, or 130 after a second Ctrl-C."""
-        loop = asyncio.get_running_loop()
+        loop, reporting = asyncio.get_running_loop(), report_to(self._screen)
         with suppress(NotImplementedError):  # Windows: Ctrl-C cancels this task instead
             loop.add_signal_handler(signal.SIGINT, self._interrupted)
             loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
@@ -87,7 +86,7 @@ class Session:
             self._offer.close()
             self._close_log()
             self._notifier.close()
-            self._reporting.close()
+            reporting.close()
 
     async def _open_pages(self) -> None:
         """Serve the operator's pages where they were asked for, before all else: they say that we are starting."""

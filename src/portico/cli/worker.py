@@ -47,7 +47,7 @@ def work(plan: Plan) -> int:
 def _worked(link: WorkerLink, plan: Plan) -> int:
     screen = Screen(sys.stdout.fileno(), sys.stdout.encoding or "utf-8", os.environ)
     log, close_log = open_log(plan.log, screen, is_alone=False)
-    report_to(screen)
+    reporting = report_to(screen)
     try:
         server = open_server(plan, log)
         source = ServerSource(server) if plan.processes.admin else None
@@ -58,6 +58,7 @@ def _worked(link: WorkerLink, plan: Plan) -> int:
         with asyncio.Runner(loop_factory=event_loop) as runner:
             return runner.run(_run(link, plan.offer, server, source))
     finally:
+        reporting.close()
         close_log()
 
 
