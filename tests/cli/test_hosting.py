@@ -1,5 +1,6 @@
 """Sockets, pid file and user before anything else; then one process, or workers."""
 
+import json
 import os
 import signal
 import socket
@@ -114,6 +115,52 @@ def test_systemd_is_told(start: Start, tmp_path: Path, more: list[str]) -> None:
         while b"STOPPING=1" not in said:
             said += notified.recv(4096)
     assert served.wait() == 0
+
+
+@pytest.mark.parametrize("more", [[], ["--workers", "1"]])
+def test_standard_output_has_a_log_for_programs_alone(site: Path, more: list[str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "portico", "serve", "-p", "0", "--log-format", "json", *more],
+        cwd=site,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            told = Running(process, Output(process.stderr.fileno()))
+            assert fetch(told.port()).endswith("hello\n")
+            told.signal(signal.SIGTERM)
+            assert [json.loads(line)["target"] for line in process.stdout] == ["/a.txt"]
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(("ignored", "code"), [(False, 0), (True, -signal.SIGKILL)])
+def test_a_terminal_that_hangs_up_lets_requests_finish(site: Path, ignored: bool, code: int) -> None:
+    begin = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); " if ignored else "import sys; "
+    with subprocess.Popen(
+        [sys.executable, "-c", begin + "from portico.cli.main import main; sys.exit(main())", "serve", "-p", "0"],
+        cwd=site,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            served = Running(process, Output(process.stdout.fileno()))
+            port = served.port()
+            served.signal(signal.SIGHUP)
+            if ignored:  # by nohup
+                assert fetch(port).endswith("hello\n")
+                process.kill()
+            else:
+                served.output.until("served 0 requests")
+            assert process.wait(DEADLINE_S) == code
+        finally:
+            process.kill()
 
 
 def test_workers_serve_files_too(start: Start) -> None:

@@ -23,7 +23,7 @@ from portico.cli.places import Places
 from portico.cli.plan import Plan
 from portico.cli.screen import Screen
 from portico.net.listening import address_of, close
-from portico.settings import Processes
+from portico.settings import Log, Processes
 
 # Of the options of processes, those that mean something whatever is served.
 PROCESS_ROWS = (
@@ -45,7 +45,11 @@ def host(plan: Plan, open_sockets: Callable[[], Places]) -> int:
         from portico.cli.worker import work
 
         return work(plan)
-    screen = Screen(sys.stdout.fileno(), sys.stdout.encoding or "utf-8", os.environ)
+    output = Screen(sys.stdout.fileno(), sys.stdout.encoding or "utf-8", os.environ)
+    # What a program reads has no banner in it.
+    screen = (
+        Screen(sys.stderr.fileno(), sys.stderr.encoding, os.environ) if _is_for_programs(plan.log, output) else output
+    )
     with _placed(plan.processes, open_sockets) as places:
         if plan.announce is not None:
             screen.line(plan.announce(places))
@@ -53,7 +57,12 @@ def host(plan: Plan, open_sockets: Callable[[], Places]) -> int:
             from portico.cli.supervision import supervise
 
             return supervise(plan, places, screen)
-        return _serve_here(plan, places, screen)
+        return _serve_here(plan, places, screen, output)
+
+
+def _is_for_programs(log: Log, output: Screen) -> bool:
+    """Tell whether some program reads the access log from standard output, which then has to have nothing else."""
+    return log.log_format != Log().log_format and not (log.quiet or log.log_file or output.is_terminal)
 
 
 @contextmanager
@@ -106,13 +115,13 @@ def _is_file(path: str) -> bool:
     return path[:1] not in ("", "@")
 
 
-def _serve_here(plan: Plan, places: Places, screen: Screen) -> int:
+def _serve_here(plan: Plan, places: Places, screen: Screen, output: Screen) -> int:
     import asyncio
 
     from portico.apps.files.web import event_loop
     from portico.cli.session import Session
 
-    session = Session(replace(plan, keys_fd=_stdin()), places, screen, words_of_environment())
+    session = Session(replace(plan, keys_fd=_stdin()), places, screen, words_of_environment(), output=output)
     gc.enable()
     gc.freeze()
     with asyncio.Runner(loop_factory=event_loop) as runner:

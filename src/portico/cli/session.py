@@ -45,10 +45,13 @@ _CUT_CODE = 130
 class Session:
     """A server, its screen and its keys. Made before the loop runs, so that mistakes are reported without one.
 
-    places: sockets; this object closes them. Raises ConfigError for an offer or a log file that cannot be opened.
+    places: sockets; this object closes them. output: where the access log goes, unless to a file; None for the screen.
+    Raises ConfigError for an offer or a log file that cannot be opened.
     """
 
-    def __init__(self, plan: Plan, places: Places, screen: Screen, words: Words) -> None:
+    def __init__(
+        self, plan: Plan, places: Places, screen: Screen, words: Words, *, output: Screen | None = None
+    ) -> None:
         self._plan = plan
         self._screen = screen
         self._words = words
@@ -56,7 +59,7 @@ class Session:
         self._sockets = list(places.sockets)
         self._lan_sockets = [] if not plan.is_lan_ours else [s for s in self._sockets if links_of([s]).lan]
         self._offer = plan.offer
-        self._log, self._close_log = open_log(plan.log, screen, is_alone=plan.offer.is_silent)
+        self._log, self._close_log = open_log(plan.log, output or screen, is_alone=plan.offer.is_silent)
         self._server = open_server(plan, self._log)
         self._keyboard = Keyboard.at(plan.keys_fd, self._pressed) if screen.is_terminal else None
         self._stopping = asyncio.Event()
@@ -73,6 +76,8 @@ class Session:
         with suppress(NotImplementedError):  # Windows: Ctrl-C cancels this task instead
             loop.add_signal_handler(signal.SIGINT, self._interrupted)
             loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
+            if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup(1) has it ignored
+                loop.add_signal_handler(signal.SIGHUP, self._stopping.set)
         try:
             await self._open_pages()
             if not await self._has_started():
