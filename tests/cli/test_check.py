@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.cli.running import Result, kept_process, run
+from tests.cli.running import Result, kept_process, run, variables
 
 from portico.cli.main import main
 
@@ -104,6 +104,29 @@ def test_within_this_process(project: Path, capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr().out
     assert f"{project}/portico.toml:2\n" in out
     assert out.endswith("main:app (WSGI) can be run\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--admin", "0.0.0.0:9100"], "--admin 0.0.0.0:9100 could be reached by others"),
+        (["--user", "nobody such"], "--user 'nobody such': this system has no such user"),
+        (["--group", "nobody such"], "--group 'nobody such': this system has no such group"),
+        (["--reload", "--reload-dir", "missing"], "is not a folder"),
+    ],
+)
+def test_what_is_looked_at_within_this_process(
+    project: Path, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+) -> None:
+    with kept_process():
+        assert main(["check", "--config", "/dev/null", "main:app", "--app-dir", str(project), *words]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_the_environment_of_this_process(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with kept_process(), variables(PORTICO_DRAIN="7s"):
+        assert main(["check", "--config", "/dev/null", "main:app", "--app-dir", str(project)]) == 0
+    assert re.search("drain +7s +environment PORTICO_DRAIN\n", capsys.readouterr().out)
 
 
 def test_the_help_page(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.running import DEADLINE_S, Result, Start, ask, fetch, kept_process
 
 from portico.apps.admin.listener import open_sockets
+from portico.cli.main import main
 from portico.cli.places import Moved, Places, open_places
 from portico.cli.plan import Plan
 from portico.cli.screen import Screen
@@ -89,6 +90,16 @@ def test_a_folder_that_cannot_be_watched(runs: Runs, app: Path) -> None:
     result = runs("run", "main:app", "-p", "0", "--reload", "--reload-dir", "missing")
     assert result.code == 2
     assert "missing is not a folder" in result.err
+
+
+def test_a_folder_that_cannot_be_watched_within_this_process(
+    app: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "main:app", "--app-dir", str(app), "-b", f"unix:{tmp_path / 's'}", "--reload", "--reload-dir", "no"]
+    with kept_process():
+        assert main(words) == 2
+    assert "--reload-dir" in capfd.readouterr().err
+    assert not (tmp_path / "s").exists()
 
 
 @pytest.mark.parametrize("reload", [False, True])
