@@ -91,8 +91,9 @@ class Scopes:
         if "%" in path or not path.isascii():
             # Other servers' practice: U+FFFD for what is not UTF-8; `raw_path` has the bytes.
             path = unquote_to_bytes(raw_path).decode("utf-8", "replace")
-        if not f"{path}/".startswith(f"{self._root_path}/") and path.startswith("/"):
-            path = self._root_path + path
+        root = self._root_path
+        if root and not f"{path}/".startswith(f"{root}/") and path.startswith("/"):
+            path = root + path
             raw_path = self._raw_root_path + raw_path
         return {
             "type": "http",
@@ -103,7 +104,7 @@ class Scopes:
             "path": path,
             "raw_path": raw_path,
             "query_string": request.query.encode("latin-1") if request.query else b"",
-            "root_path": self._root_path,
+            "root_path": root,
             "headers": None,
             "client": None,
             "server": None,
