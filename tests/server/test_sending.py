@@ -1,9 +1,12 @@
 import asyncio
 import os
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.server.stage import Gate, Memory, Peer, Stage, get, http_connections
@@ -12,7 +15,7 @@ from portico.errors import Refused
 from portico.http.message import Body, Response, Span
 from portico.server.deadlines import is_waiting_for_peer
 from portico.server.exchange import Exchange
-from portico.server.sending import BLOCK_BYTES, BufferPool, release
+from portico.server.sending import BLOCK_BYTES, BufferPool, release, write_all
 
 DATA = bytes(range(251)) * 20_000  # 5 MB; no block of it looks like another
 
@@ -382,6 +385,86 @@ async def test_where_no_body_may_be_none_is_sent_and_all_is_closed(
     assert source.closed == (kind in ("pieces", "sendfile"))
     assert (body.closed, body.asked) == (kind == "iterator", 0)
     assert [record.body_bytes for record in await stage.logged(2)] == [0, 4]
+
+
+# --- pieces that leave together ---------------------------------------------------------------
+
+
+class Writer(asyncio.Protocol):
+    """A side that says `last_words` as soon as it may write on."""
+
+    transport: asyncio.Transport
+    is_paused = False
+    is_lost = False
+    last_words = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def pause_writing(self) -> None:
+        self.is_paused = True
+
+    def resume_writing(self) -> None:
+        self.is_paused = False
+        self.transport.write(self.last_words)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+
+
+async def connected() -> tuple[Writer, socket.socket, Peer]:
+    """Connect a writer, whose socket may be written to beside it, and its peer."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    _, writer = await asyncio.get_running_loop().create_unix_connection(Writer, sock=ours)
+    return writer, ours, Peer(theirs)
+
+
+def fill(sock: socket.socket) -> int:
+    """Write until the kernel has no room. Returns how many bytes that took."""
+    count = 0
+    with suppress(BlockingIOError):
+        while True:
+            count += sock.send(DATA)
+    return count
+
+
+async def test_large_pieces_pause_whoever_writes_them(stage: Stage) -> None:
+    writer, _, peer = await connected()
+    assert write_all(writer.transport, [b"head", DATA]) == 4 + len(DATA)
+    assert writer.is_paused
+    assert await peer.read(4 + len(DATA)) == b"head" + DATA
+    await stage.until(lambda: not writer.is_paused)
+    writer.transport.close()
+    assert await peer.is_closed()
+    peer.sock.close()
+
+
+async def test_what_is_written_when_the_peer_catches_up_comes_behind_the_pieces(stage: Stage) -> None:
+    writer, ours, peer = await connected()
+    writer.last_words = b"last words"
+    filled = fill(ours)
+    writer.transport.write(DATA[:100_000])
+    assert writer.is_paused
+    while filled:  # in one turn of the loop, so that it is `write_all` who finds the room
+        filled -= len(peer.sock.recv(filled))
+    write_all(writer.transport, [b"head", DATA[:90_000]])
+    expected = DATA[:100_000] + b"head" + DATA[:90_000] + b"last words"
+    assert await peer.read(len(expected)) == expected
+    writer.transport.close()
+    assert await peer.is_closed()
+    peer.sock.close()
+
+
+@pytest.mark.parametrize("end", ["close", "abort"])
+async def test_nothing_is_written_to_a_transport_that_is_closing(stage: Stage, end: str) -> None:
+    writer, _, peer = await connected()
+    getattr(writer.transport, end)()
+    write_all(writer.transport, [b"head", DATA])
+    assert writer.transport.get_write_buffer_size() == 0
+    assert await peer.read_all() == b""
+    await stage.until(lambda: writer.is_lost)
+    peer.sock.close()
 
 
 # --- buffers ----------------------------------------------------------------------------------

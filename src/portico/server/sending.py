@@ -9,7 +9,7 @@ slow disk holds up nobody else. A Source that shrank under us cuts the connectio
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from portico.errors import Refused
@@ -46,15 +46,17 @@ class BufferPool:
             self._free.append(buffer)
 
 
-def write_all(transport: asyncio.Transport, pieces: list[bytes | memoryview]) -> int:
-    """Write pieces, small ones in one go. Returns how many bytes they are."""
+def write_all(transport: asyncio.Transport, pieces: Sequence[bytes | memoryview]) -> int:
+    """Write pieces, small ones in one go; nothing to a transport that is closing. Returns how many bytes they are."""
     size = sum(map(len, pieces))
     if size <= _JOINED_BYTES:
         transport.write(b"".join(pieces))
-    else:
-        # writelines alone does not pause us on asyncio before 3.12.9 and 3.13.2 (CVE-2024-12254); write does.
-        transport.writelines(pieces[:-1])
-        transport.write(pieces[-1])
+    elif not transport.is_closing():  # asyncio's writelines does not ask, and then watches a closed socket (gh-136234)
+        transport.writelines(pieces)
+        # Nor does it pause us before 3.12.9 and 3.13.2 (CVE-2024-12254); setting the limits does. A write of the last
+        # piece would as well, but writelines may have resumed us, and what we wrote then would come before it.
+        low, high = transport.get_write_buffer_limits()
+        transport.set_write_buffer_limits(high, low)
     return size
 
 

@@ -22,6 +22,7 @@ from portico.gateway.contract import Origin
 from portico.http.message import Request
 from portico.server.clock import Clock, Wheel
 from portico.server.masking import fastest_mask
+from portico.server.sending import write_all
 from portico.settings import Messages
 from portico.wire.deflate import negotiate
 from portico.wire.events import InputEnded
@@ -318,7 +319,7 @@ class WebSocketConnection(asyncio.Protocol):
         if len(out) == 1:
             self.transport.write(out[0])
         else:
-            self.transport.writelines(out)
+            write_all(self.transport, out)
 
     # the end
 
