@@ -40,6 +40,7 @@ def test_fewer_bytes_than_asked_mean_that_the_file_ends(path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="this system cannot read without waiting")
 def test_what_may_be_a_page_on_disk_is_not_taken_for_the_end(path: Path) -> None:
     source = FileSource.open(path)
+    os.truncate(path, 8)
     with pytest.raises(BlockingIOError):
         source.read_hot(memoryview(bytearray(10)), 6)
     source.close()

@@ -12,6 +12,8 @@ from portico.errors import Refused
 
 # Linux only; elsewhere no read can be told not to wait, and 0 makes `read_hot` a plain read.
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+# File systems that cannot promise it answer so (preadv2(2)); some network file systems say EINVAL.
+_NO_PROMISE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not hold us up
 
 
@@ -53,35 +55,39 @@ class FileSource:
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Fill `buffer` with the bytes at `offset`, waiting for the disk if need be.
 
-        Returns how many; fewer than asked means that the file ends there. Raises Refused when the disk fails or the
-        file is closed.
+        Never reads beyond `size`, even if the file has grown. Returns how many; fewer than asked means that the file
+        ends there, or has shrunk. Raises Refused when the disk fails or the file is closed.
         """
+        wanted = buffer[: max(self.size - offset, 0)]
         total = 0
         try:
-            while total < len(buffer):
-                count = os.preadv(self._fd, [buffer[total:]], offset + total)
+            while total < len(wanted):
+                count = os.preadv(self._fd, [wanted[total:]], offset + total)
                 if count == 0:
                     break
                 total += count
         except OSError as exc:
-            raise Refused(f"reading {len(buffer)} bytes at {offset} failed: {exc.strerror}") from exc
+            raise Refused(f"reading {len(wanted)} bytes at {offset} failed: {exc.strerror}") from exc
         return total
 
     def read_hot(self, buffer: memoryview, offset: int) -> int:
-        """Do the same with what is in memory already. Raises BlockingIOError where that is not all of it.
+        """Do the same with what is in memory already.
 
-        Where the file system cannot tell, it reads as `read_into` does.
+        Raises BlockingIOError where that is not all of it. Where the system or the file system cannot tell, it reads
+        as `read_into` does.
         """
+        wanted = buffer[: max(self.size - offset, 0)]
         if not self._nowait:
-            return self.read_into(buffer, offset)
+            return self.read_into(wanted, offset)
         try:
-            count = os.preadv(self._fd, [buffer], offset, self._nowait)
+            count = os.preadv(self._fd, [wanted], offset, self._nowait)
         except BlockingIOError:
             raise
-        except OSError:
-            self._nowait = 0  # it cannot promise (preadv2(2)), or is broken, as the plain read will say
-            return self.read_into(buffer, offset)
-        if 0 < count < len(buffer):
+        except OSError as exc:
+            if exc.errno in _NO_PROMISE:
+                self._nowait = 0
+            return self.read_into(wanted, offset)
+        if 0 < count < len(wanted):
             # Either the file shrank or the next page is not in memory: the two look alike.
             raise BlockingIOError(errno.EAGAIN, "only a part is in memory")
         return count
