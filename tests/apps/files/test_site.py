@@ -635,6 +635,20 @@ def test_what_is_not_worth_compressing_comes_as_it_is(
         assert (reply.body, "content-encoding" in reply.fields, "vary" in reply.fields) == (data, False, has_vary)
 
 
+@pytest.mark.parametrize("coding", UNPACK)
+def test_text_that_is_long_even_when_packed_is_sent_whole_every_time(
+    tmp_path: Path, serve: Server, coding: str
+) -> None:
+    data = os.urandom(200_000).hex().encode()  # packs to half of it, more than one write takes
+    put(tmp_path / "a.txt", data)
+    served = serve(tmp_path)
+    for _ in "abc":
+        reply = served.ask("/a.txt", {"Accept-Encoding": coding})
+        assert (reply.status, reply.is_whole, reply.fields["content-encoding"]) == (200, True, coding)
+        assert 65_536 < len(reply.body) == int(reply.fields["content-length"]) < len(data)
+        assert UNPACK[coding](reply.body) == data
+
+
 def test_text_of_16_mib_and_more_is_not_compressed_on_the_fly(tmp_path: Path, serve: Server) -> None:
     put(tmp_path / "a.txt", bytes(17 << 20))
     reply = serve(tmp_path).ask("/a.txt", {"Accept-Encoding": "gzip"})
