@@ -236,14 +236,23 @@ def complaint(exc: click.ClickException, command: str, words: Words) -> str:
     command = ctx.command_path if ctx is not None else command
     if getattr(exc.__cause__, "frames", ()) and isinstance(exc.__cause__, PorticoError):
         # The lines below say where to look.
-        return f"{command}: {full_text(exc.__cause__)}"
-    said = _wrong(exc, words).replace("\n", " ")
+        return f"{command}: {full_text(exc.__cause__, words)}"
+    said = _told(_wrong(exc, words).replace("\n", " "), words)
     return f"{command}: {said}\n{words('see-help', command=command)}"
 
 
-def full_text(exc: PorticoError) -> str:
+def full_text(exc: PorticoError, words: Words) -> str:
     """Return what an error says, with the lines that belong below it, if there are any."""
-    return "\n".join([str(exc), *getattr(exc, "frames", ())])
+    return "\n".join([_told(str(exc), words), *getattr(exc, "frames", ())])
+
+
+def _told(message: str, words: Words) -> str:
+    """Return a message of a layer that speaks English alone in the person's language."""
+    if words.language == "en":
+        return message
+    from portico.cli.complaints import in_chinese
+
+    return in_chinese(message)
 
 
 def _wrong(exc: click.ClickException, words: Words) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from portico.apps.admin.sources import STATS_KEY, ServerSource
 from portico.apps.files.web import event_loop
-from portico.cli.group import full_text
+from portico.cli.group import full_text, words_of_environment
 from portico.cli.log import open_log, report_to
 from portico.cli.offer import Offer
 from portico.cli.plan import Plan, open_server
@@ -37,7 +37,7 @@ def work(plan: Plan) -> int:
     try:
         return _worked(link, plan)
     except ConfigError as exc:
-        link.failed(full_text(exc))
+        link.failed(full_text(exc, words_of_environment()))
         return FAILED_CODE
     finally:
         plan.offer.close()

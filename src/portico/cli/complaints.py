@@ -1,0 +1,154 @@
+"""What lower layers refuse, in Chinese: their English message in, the same in Chinese out.
+
+Errors below this layer are English, for they are made where no person's language is known. A message is made of
+clauses, `no module named 'x'; main.py, line 1 needs it; pip install x`, perhaps behind a place, `portico.toml:3: `.
+Each clause has a row of its own, whose {places} match anything; what no row knows stays as it is.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+# Several rows may fit; the first does.
+ROWS: Final[tuple[tuple[str, str], ...]] = (
+    # values
+    ("{value} is not a whole number", "{value} 不是整数"),
+    ("{value} is not of the form {form}", "{value} 的写法不对，应如 {form}"),
+    ("{value} is neither yes nor no", "{value} 应为 yes 或 no"),
+    ("{value} is neither true nor false", "{value} 应为 true 或 false"),
+    ("{value} is not one of {values}", "{value} 不在可选值之内：{values}"),
+    ("{value} is below the least allowed, {least}", "{value} 小于允许的最小值 {least}"),
+    ("{value} is above the most allowed, {most}", "{value} 大于允许的最大值 {most}"),
+    ("{value} is not a list of texts in quotes, as {example}", "{value} 应为带引号文本的列表，如 {example}"),
+    ("{value} is not a text in quotes", "{value} 应为带引号的文本"),
+    ("{value} may be repeated, so it is a list: write {example}", "{value} 可以有多个，要写成列表：{example}"),
+    # portico.toml
+    ("the configuration file {path} cannot be read: {why}", "无法读取配置文件 {path}：{why}"),
+    ("the configuration file {path} is not UTF-8", "配置文件 {path} 不是 UTF-8 编码"),
+    ("{path} is not TOML: {why}", "{path} 不符合 TOML 语法：{why}"),
+    ("there is no such option", "没有这个选项"),
+    ("{command} --help lists the options", "{command} --help 列出所有选项"),
+    ("did you mean {name}?", "是不是 {name}？"),
+    ("this is a table, written {name}", "这是一个表，写作 {name}"),
+    ("a mount has no such key", "mount 没有这个键"),
+    (
+        "mounts are written [[mount]], each with a path and a folder or an app",
+        "挂载写作 [[mount]]，每项有 path，以及 folder 或 app",
+    ),
+    ("a mount has a path, and either a folder or an app", "每个 mount 要有 path，并且有 folder 或 app 之一"),
+    # mounts
+    ("--static {value} is not /PATH=DIR, as /static=public", "--static {value} 应写作 /路径=文件夹，如 /static=public"),
+    (
+        "{value} is not a path to mount at: it begins with a slash, and / is the application's",
+        "不能挂载到 {value}：路径要以斜杠开头，而 / 属于应用本身",
+    ),
+    ("two things are mounted at {path}", "{path} 处挂载了两样东西"),
+    ("there is no folder {folder} to serve at {path}", "没有文件夹 {folder}，无法在 {path} 提供"),
+    # the application
+    ("there is no folder {folder} to find {name} in", "没有文件夹 {folder}，无法在其中查找 {name}"),
+    ("no module named {name}", "没有名为 {name} 的模块"),
+    ("{file}, line {line} needs it", "{file} 第 {line} 行要用到它"),
+    ("there is {file}: write {line}, or {option}", "有 {file}：请写 {line}，或加上 {option}"),
+    ("this folder has {files}", "当前文件夹里有 {files}"),
+    ("the folder {folder} has {files}", "文件夹 {folder} 里有 {files}"),
+    ("this folder has no Python files", "当前文件夹里没有 Python 文件"),
+    ("--app-dir says where they are", "用 --app-dir 指明所在位置"),
+    ("{name} cannot be imported: {why}", "无法导入 {name}：{why}"),
+    ("{name} failed: {why}", "{name} 执行失败：{why}"),
+    ("{name} has none of {names}", "{name} 里没有 {names} 中的任何一个"),
+    ("name its application: {more}", "请写明应用的名称：{more}"),
+    ("it has {names}", "它有 {names}"),
+    ("there is nothing in it that can be called", "其中没有可以调用的对象"),
+    ("{name} has no {attribute}", "{name} 里没有 {attribute}"),
+    ("this folder has {n} applications", "当前文件夹里有 {n} 个应用"),
+    ("{folder} has {n} applications", "{folder} 里有 {n} 个应用"),
+    ("say which:", "请指定一个："),
+    ("this folder has its modules in src:", "当前文件夹的模块在 src 里："),
+    ("{folder} has its modules in src:", "{folder} 的模块在 src 里："),
+    (
+        "this folder has no application that can be recognised ({names})",
+        "当前文件夹里没有找到可以识别的应用（{names}）",
+    ),
+    ("{folder} has no application that can be recognised ({names})", "{folder} 里没有找到可以识别的应用（{names}）"),
+    ("name it: {line}", "请写明名称：{line}"),
+    ("{value} is a file", "{value} 是一个文件"),
+    ("name its module: {name}", "请写模块名：{name}"),
+    ("{value} does not begin with the name of a module", "{value} 的开头不是模块名"),
+    ("{value} is not the name of an application", "{value} 不是应用的名称"),
+    (
+        "write module:attribute, as main:app, or module:function() for a function that makes the application",
+        "写作 模块:属性，如 main:app；由函数创建应用时写作 模块:函数()",
+    ),
+    ("{name} is a {kind}, not an application", "{name} 是 {kind}，不是应用"),
+    ("{name} is an {kind}, not an application", "{name} 是 {kind}，不是应用"),
+    ("an application can be called", "应用应当可以调用"),
+    ("name an attribute of it: {name}", "请写它的某个属性：{name}"),
+    ("{name} is a class", "{name} 是一个类"),
+    ("name an instance of it, or make one: {name}", "请写它的实例，或者现场创建：{name}"),
+    ("{name} takes no arguments", "{name} 不接受参数"),
+    ("if it makes the application, write {name}", "如果应用由它创建，请写 {name}"),
+    ("the application could not start: {why}", "应用启动失败：{why}"),
+    ("it does not say why", "没有说明原因"),
+    # where to listen
+    ("{port} is used by another program", "{port} 已被其他程序占用"),
+    ("stop it or choose another path", "请停止它，或换一个路径"),
+    ("{port} is used by {holder}", "{port} 已被 {holder} 占用"),
+    ("{host} is not an address of this machine", "{host} 不是本机的地址"),
+    ("port {port} needs privileges", "端口 {port} 需要特权"),
+    ("choose one from 1024 up", "请选择 1024 以上的端口"),
+    ("cannot listen on {address}: {why}", "无法监听 {address}：{why}"),
+    ("the port {port} is not a number, 0 to 65535", "端口 {port} 不是 0 到 65535 的数字"),
+    ("the port {port} is not within 0 to 65535", "端口 {port} 不在 0 到 65535 之间"),
+    ("--lan already means every interface", "--lan 已包括所有网卡"),
+    ("leave out --bind", "请去掉 --bind"),
+    ("--admin {address} could be reached by others", "--admin {address} 会被其他机器访问到"),
+    ("use localhost:PORT or unix:PATH", "请用 localhost:端口 或 unix:路径"),
+    ("is no address, network, unix or *", "不是地址、网段、unix 或 *"),
+    ("write {example}", "请写作 {example}"),
+    # processes
+    ("--reload needs the package watchfiles", "--reload 需要 watchfiles 包"),
+    ("--reload-dir {folder} is not a folder", "--reload-dir {folder} 不是文件夹"),
+    ("--user {name}: this system has no such user", "--user {name}：系统中没有这个用户"),
+    ("--group {name}: this system has no such group", "--group {name}：系统中没有这个用户组"),
+    ("{path} is held by process {pid}", "{path} 正由进程 {pid} 使用"),
+    ("stop it or choose another --pid-file", "请停止它，或换一个 --pid-file"),
+    ("{path} cannot be written: {why}", "无法写入 {path}：{why}"),
+    ("choose another --pid-file", "请换一个 --pid-file"),
+    ("cannot write the access log to {path}: {why}", "无法把访问日志写入 {path}：{why}"),
+    # files
+    ("there is no folder {folder}", "没有文件夹 {folder}"),
+    ("a port is written {option}", "端口写作 {option}"),
+    ("cannot serve {path}: {why}", "无法共享 {path}：{why}"),
+    ("give a folder that exists and can be read", "请给出一个存在且可读的文件夹"),
+    ("No such file or directory", "没有这个文件或目录"),
+    ("Permission denied", "没有权限"),
+)
+_PLACE: Final = re.compile(r"\\{(\w+)\\}")
+
+
+def in_chinese(message: str) -> str:
+    """Return a message, one line, in Chinese as far as there are rows for it."""
+    whole = _by_row(message)
+    if whole is not None:
+        return whole
+    clauses = message.split("; ")
+    if len(clauses) > 1:
+        told = [in_chinese(clause) for clause in clauses]
+        return ("；" if told != clauses else "; ").join(told)
+    before, colon, behind = message.partition(": ")
+    return f"{before}: {in_chinese(behind)}" if colon else message
+
+
+def _by_row(message: str) -> str | None:
+    if "; " in message:
+        return None
+    for pattern, chinese in _patterns():
+        if match := pattern.fullmatch(message):
+            parts = {name: _by_row(part) or part for name, part in match.groupdict().items()}
+            return chinese.format(**parts)
+    return None
+
+
+@lru_cache(1)
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(_PLACE.sub(r"(?P<\1>.+)", re.escape(english))), chinese) for english, chinese in ROWS)
