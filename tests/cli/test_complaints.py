@@ -57,6 +57,16 @@ def test_every_row_is_one_that_is_said(english: str) -> None:
             "无法监听 unix:/x/y：没有这个文件或目录",
         ),
         ("something new: that nobody knows; yet", "something new: that nobody knows; yet"),
+        (
+            "this folder has no Python files; --app-dir says where they are",
+            "当前文件夹里没有 Python 文件；用 --app-dir 指明所在位置",
+        ),
+        ("this folder has 2 applications; say which:", "当前文件夹里有 2 个应用；请指定一个："),
+        ("this folder has its modules in src:", "当前文件夹的模块在 src 里："),
+        (
+            "this folder has no application that can be recognised (A, ...); name it: portico run module:app",
+            "当前文件夹里没有找到可以识别的应用（A, ...）；请写明名称：portico run module:app",
+        ),
         ("plain", "plain"),
         ("{0} is a class; {}", "{0} 是一个类；{}"),
         ("", ""),
