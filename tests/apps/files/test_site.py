@@ -145,6 +145,7 @@ class Served:
         started.set()
         await self._stop.wait()
         await self.server.drain(5)
+        self.site.close()  # while there is a loop: work for later may be under way
 
     def ask(self, target: str, fields: Mapping[str, str] | None = None, method: str = "GET") -> Reply:
         peer = Peer(self.port)
@@ -165,7 +166,6 @@ class Served:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._listener.close()
-        self.site.close()
 
 
 Server = Callable[..., Served]
