@@ -231,6 +231,24 @@ def test_within_this_process(
     assert "200  GET  /a.txt" in capfd.readouterr().out
 
 
+def test_what_is_being_packed_does_not_hold_up_the_end(site: Path, badge: InProcess) -> None:
+    (site / "long.txt").write_text(os.urandom(7 << 20).hex())
+
+    def visit() -> None:
+        # The answer is packed quickly; a better form for the next visitor is then made in a thread.
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(DEADLINE_S)
+            sock.connect(str(badge.path))
+            fields = "Host: localhost\r\nAccept-Encoding: gzip\r\nConnection: close"
+            sock.sendall(f"GET /long.txt HTTP/1.1\r\n{fields}\r\n\r\n".encode())
+            assert sock.recv(15) == b"HTTP/1.1 200 OK"
+            while sock.recv(1 << 20):
+                pass
+
+    assert in_process(["serve", "--quiet", str(site)], visit) == 0
+    assert '"draining"' in badge.heard("finished")
+
+
 @pytest.mark.parametrize(
     ("words", "reason"), [(["missing"], "cannot serve"), (["--prot"], "there is no option --prot")]
 )

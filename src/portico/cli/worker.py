@@ -86,6 +86,7 @@ async def _run(link: WorkerLink, offer: Offer, server: HttpServer, source: Serve
         link.finished(lost)
     finally:
         close(sockets)
+        offer.close()  # while there is a loop: work for later, a better packed form, may be under way
     return 0
 
 
