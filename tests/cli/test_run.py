@@ -116,7 +116,9 @@ def test_folders_beside_it(start: Start, apps: Path) -> None:
 def test_what_an_application_raises_is_told_beside_the_log(start: Start, apps: Path) -> None:
     running = start("run", "asgi_app:app", "-p", "0")
     assert fetch(running.port(), "/fail").startswith("HTTP/1.1 500 ")
-    running.output.until(r"the application failed\nTraceback(.|\n)*ValueError: on purpose\n(.|\n)*500  GET  /fail")
+    running.output.until(
+        r"the application failed on GET /fail\nTraceback(.|\n)*ValueError: on purpose\n(.|\n)*500  GET  /fail"
+    )
 
 
 def test_what_it_prints_is_not_written_over(start_terminal: StartTerminal, apps: Path) -> None:

@@ -181,4 +181,4 @@ def test_a_body_that_breaks_off_never_looks_whole(
         assert [record.note for record in await stage.logged()] == ["the application failed"]
 
     stage.run(play())
-    assert [record.getMessage() for record in caplog.records] == ["the application failed"]
+    assert [record.getMessage() for record in caplog.records] == ["the application failed on GET /"]

@@ -184,7 +184,7 @@ def test_before_the_answer_a_fault_is_a_500(
         assert [record.status for record in await stage.logged(4)] == [500, 200] * 2
 
     stage.run(play())
-    assert [record.getMessage() for record in caplog.records] == ["the application failed"] * 2
+    assert [record.getMessage() for record in caplog.records] == ["the application failed on GET /fault"] * 2
     assert all(record.exc_info for record in caplog.records)
 
 
@@ -208,7 +208,7 @@ def test_in_the_middle_of_the_answer_a_fault_cuts_the_connection(
             assert await is_well(await stage.connect())
 
     stage.run(play())
-    assert [record.getMessage() for record in caplog.records] == ["the application failed"] * 2
+    assert [record.getMessage() for record in caplog.records] == ["the application failed on GET /fault"] * 2
 
 
 @pytest.mark.parametrize(("app", "body", "is_last"), [row[1:] for row in MENDED], ids=ids(MENDED))

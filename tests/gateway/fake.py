@@ -136,6 +136,9 @@ class FakeExchange:
     def inform(self, status: int, fields: Iterable[tuple[str, str]]) -> None:
         self.calls.append(("inform", status, *fields))
 
+    def fail(self, exc: BaseException) -> None:
+        self.calls.append(("fail", exc))
+
     def abort(self, note: str) -> None:
         self.calls.append(("abort", note))
 

@@ -308,7 +308,7 @@ async def test_a_failure_is_a_500(
     for _ in range(3):
         await peer.send(get())
         assert (await read_answer(peer))[0].startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
-    assert [record.getMessage() for record in caplog.records] == ["the application failed"] * 3
+    assert [record.getMessage() for record in caplog.records] == ["the application failed on GET /"] * 3
     assert all(
         type(exc).__name__ in (record.exc_text or logging.Formatter().format(record)) for record in caplog.records
     )
@@ -325,7 +325,7 @@ async def test_a_failure_in_the_middle_cuts(
         await peer.send(get())
         assert await peer.is_closed()
     assert {record.note for record in await stage.logged(3)} == {"the application failed"}
-    assert [record.getMessage() for record in caplog.records] == ["the application failed"] * 3
+    assert [record.getMessage() for record in caplog.records] == ["the application failed on GET /"] * 3
 
 
 async def test_a_failure_behind_the_answer_is_logged(
@@ -413,3 +413,14 @@ async def test_close_lets_the_threads_end(stage: Stage, threads: int) -> None:
     pool = gateway.pool
     if pool is not None:
         await stage.until(lambda: pool.size == 0)
+
+
+async def test_a_failure_is_shown_as_the_client_wants_it(stage: Stage, threads: int) -> None:
+    await put_on(stage, raising(ValueError("oops")), threads=threads, is_valid=False)
+    peer = await stage.connect()
+    for accept, kind in (("text/html", b"<!doctype html>"), ("application/json", b'{"status": 500'), ("*/*", b"500 ")):
+        await peer.send(get("/", f"Accept: {accept}"))
+        head, body = await read_answer(peer)
+        assert head.startswith(b"HTTP/1.1 500 ")
+        assert body.startswith(kind)
+        assert b"oops" not in body

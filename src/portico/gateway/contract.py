@@ -127,6 +127,10 @@ class Exchange(Protocol):
         """Send an interim response, such as 103, before the answer. Raises UsageError for what may not be sent."""
         ...
 
+    def fail(self, exc: BaseException) -> None:
+        """Log what the application raised; answer 500, or cut an answer that has begun."""
+        ...
+
     def abort(self, note: str) -> None:
         """Close the connection now, so that a half-sent answer cannot look complete; keep the note for the log."""
         ...

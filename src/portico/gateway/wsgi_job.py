@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 # How far an application may be ahead of a peer that reads slowly.
 _WINDOW_BYTES = 256 * 1024
-_FAILED = "the application failed"
-_FAILED_FIELDS = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
 _GONE = "the client has gone; nothing more can be sent to it or read from it"
 
 
@@ -179,13 +177,7 @@ class Job(Call):
         failed = failure(error)
         if failed is not error:
             failed.__cause__ = error
-        logging.getLogger("portico").error(_FAILED, exc_info=failed)
-        if exchange.status:
-            exchange.abort(_FAILED)
-        else:
-            exchange.note = _FAILED
-            head = self._gateway.heads.of_text("500 Internal Server Error", _FAILED_FIELDS)
-            exchange.reply(head, f"500 Internal Server Error: {_FAILED}\n".encode())
+        exchange.fail(failed)
 
     def wake(self) -> None:
         """Note that there is something to send."""

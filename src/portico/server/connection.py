@@ -242,8 +242,7 @@ class HttpConnection(asyncio.Protocol):
             elif not exchange.status and not exchange.is_deferred:
                 self._crash(exchange, _SILENT)
         except (Exception, SystemExit, BaseExceptionGroup) as exc:  # the root of what a handler does
-            server.report(exc)
-            self._crash(exchange, _FAILED)
+            self.fail_exchange(exchange, exc)
         if not exchange.status:
             server.turns.take(exchange)
 
@@ -273,9 +272,13 @@ class HttpConnection(asyncio.Protocol):
         except (Exception, SystemExit, BaseExceptionGroup) as exc:  # the root of a task
             # Answering what the peer spoilt meanwhile, and was refused for, is nobody's mistake.
             if self.exchange is exchange or not isinstance(exc, UsageError):
-                self.server.report(exc)
-            self._crash(exchange, _FAILED)
+                self.fail_exchange(exchange, exc)
         self._go_on()
+
+    def fail_exchange(self, exchange: Exchange, exc: BaseException) -> None:
+        """Log what the application raised; answer 500, or cut the connection if an answer has begun."""
+        self.server.report(exc, exchange.request)
+        self._crash(exchange, _FAILED)
 
     def _crash(self, exchange: Exchange, reason: str) -> None:
         """Answer 500, or cut the connection if an answer has begun."""

@@ -254,6 +254,10 @@ class Exchange:
             raise self._over()
         self._connection.inform(status, fields)
 
+    def fail(self, exc: BaseException) -> None:
+        """Log what the application raised; answer 500, or cut an answer that has begun."""
+        self._connection.fail_exchange(self, exc)
+
     def abort(self, note: str) -> None:
         """Close the connection now; what was sent of an answer cannot look complete. note: for the log."""
         self._connection.cut(self, note)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from portico.http.message import Request
 from portico.net.listening import accept_waiting
 from portico.net.listening import close as close_sockets
 from portico.server.access_log import AccessLog, Record
@@ -39,6 +40,7 @@ _GRACE_S = 0.3  # how long an idle connection may still ask something while we s
 # Since 3.13 asyncio removes the file of a socket that it closes; this one may be a supervisor's as well.
 _KEEP_FILE: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 _MAX_ADDRESSES = 100_000
+_MAX_SHOWN = 200  # characters of a target in the error log
 
 
 @dataclass(slots=True)
@@ -335,11 +337,12 @@ class HttpServer:
                 )
             )
 
-    def report(self, exc: BaseException) -> None:
-        """Write an application's failure to the error log, with its traceback."""
+    def report(self, exc: BaseException, request: Request) -> None:
+        """Write an application's failure to the error log, with what was asked and its traceback."""
         import logging
 
-        logging.getLogger("portico").error("the application failed", exc_info=exc)
+        asked = f"{request.method} {request.target[:_MAX_SHOWN]}"
+        logging.getLogger("portico").error("the application failed on %s", asked, exc_info=exc)
 
     # the tick
 

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -146,3 +146,17 @@ def test_the_package_hands_out_its_public_names_alone() -> None:
     assert portico.HttpWebServer is HttpWebServer
     with pytest.raises(AttributeError, match="no attribute 'HttpServer'; it has ConfigError, "):
         portico.HttpServer  # noqa: B018
+
+
+def test_what_is_being_packed_does_not_hold_up_the_end(site: Path) -> None:
+    (site / "long.txt").write_text(os.urandom(7 << 20).hex())
+    server = HttpWebServer(0, site)
+    server.__enter__()
+    # The answer is packed quickly; a better form for the next visitor is then made in a thread.
+    with urlopen(Request(server.url + "long.txt", headers={"Accept-Encoding": "gzip"}), timeout=DEADLINE_S) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        answer.read()
+    stopping = threading.Thread(target=server.stop, daemon=True)
+    stopping.start()
+    stopping.join(DEADLINE_S)
+    assert not stopping.is_alive()

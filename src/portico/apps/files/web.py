@@ -161,8 +161,11 @@ class HttpWebServer:
             await server.drain(self._limits.drain)
         finally:
             server.abort()
+            self._site.close()  # while there is a loop: work for later, a better packed form, may be under way
 
     def _release(self) -> None:
-        close(self._sockets)
-        self._site.close()
-        self._ended.set()
+        try:
+            close(self._sockets)
+            self._site.close()
+        finally:
+            self._ended.set()  # whatever fails: `stop` waits for it
