@@ -112,6 +112,16 @@ async def test_a_slow_reader_gets_everything(stage: Stage, has_descriptor: bool,
     await stage.until(lambda: source.closed)
 
 
+async def test_the_last_answer_to_a_slow_reader_ends_its_connection_once(stage: Stage) -> None:
+    await stage.serve(answering(whole(Memory(DATA))))
+    stage.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)  # so that the end of it must wait
+    peer = await stage.connect(window=4096)
+    await peer.send(get("/", "Connection: close"))
+    await peer.read_head()
+    assert await peer.read_all() == DATA
+    await stage.until(lambda: not stage.server.connections)
+
+
 async def test_long_answers_take_turns(stage: Stage, descriptor: int) -> None:
     """Nobody waits for another's file: both are under way before either is done."""
     sources = [Memory(DATA, fd=descriptor) for _ in range(2)]

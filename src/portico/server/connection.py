@@ -160,7 +160,8 @@ class HttpConnection(asyncio.Protocol):
         self.began_s = self.server.clock.now_s
         self._wake()
         if self.transfer is not None:
-            self.transfer.resume()
+            # Not from here: a transport that is closed in this very call is closed twice by asyncio (gh-156512).
+            self.server.tasks.soon(self.transfer.resume)
         else:
             self._go_on()
 
