@@ -123,7 +123,7 @@ class HttpConnection(asyncio.Protocol):
             if exchange.inbox is not None:
                 exchange.inbox.cut("the peer closed the connection")
             exchange.note = exchange.note or "cut"
-            self._end(exchange, self._sent)
+            self.server.finish(self, exchange, self._sent)
             exchange.is_lost = True
             exchange.status = exchange.status or GONE
             if not exchange.keeps_running:
@@ -175,7 +175,7 @@ class HttpConnection(asyncio.Protocol):
         while events:
             opened = None
             for event in events:
-                if isinstance(event, HeadReceived):
+                if event.__class__ is HeadReceived:
                     opened = self._begin(event)
                 elif event is not ENDED or self.exchange is not None:
                     self._take_other(event)
@@ -218,7 +218,10 @@ class HttpConnection(asyncio.Protocol):
         if exchange.inbox is not None:
             server.wheel.hasten(self, self.asked_s + server.limits.rate_window)
             return exchange
-        self._dispatch(exchange)
+        if server.prepare is None and not server.turns.is_full:
+            self.handle(exchange)
+        else:
+            self._dispatch(exchange)
         return None
 
     def _dispatch(self, exchange: Exchange) -> None:
@@ -226,10 +229,10 @@ class HttpConnection(asyncio.Protocol):
         server = self.server
         if server.prepare is not None:
             server.prepare(exchange)
-        if server.turns.is_full:
-            server.turns.wait(exchange)
-        else:
+        if not server.turns.is_full:
             self.handle(exchange)
+            return
+        server.turns.wait(exchange)
         if not exchange.status:
             server.wheel.hasten(self, self.asked_s + server.limits.answer_timeout)
 
@@ -246,6 +249,7 @@ class HttpConnection(asyncio.Protocol):
             self.fail_exchange(exchange, exc)
         if not exchange.status:
             server.turns.take(exchange)
+            server.wheel.hasten(self, self.asked_s + server.limits.answer_timeout)
 
     def take_turn(self, exchange: Exchange) -> None:
         """Call the handler of an exchange that waited, unless its peer is going."""
@@ -335,7 +339,7 @@ class HttpConnection(asyncio.Protocol):
         """Send a complete answer; the exchange is over."""
         lines = exchange.server_lines(whole) if exchange.identity else self.server.clock.date_line
         self.codec.send_answer(whole, lines)
-        self._end(exchange, whole.length)
+        self.server.finish(self, exchange, whole.length)
         if not self._is_taking:
             self._go_on()
         elif whole.length > _BATCHED_BYTES:
@@ -348,24 +352,11 @@ class HttpConnection(asyncio.Protocol):
         sent = codec.send_reply(head, body, lines)
         if codec.fault:
             exchange.note = exchange.note or codec.fault
-        self._end(exchange, sent)
+        self.server.finish(self, exchange, sent)
         if not self._is_taking:
             self._go_on()
         elif sent > _BATCHED_BYTES:
             self._flush()
-
-    def _end(self, exchange: Exchange, sent: int) -> None:
-        """Account for an exchange that is over. sent: bytes of its body."""
-        server = self.server
-        self.exchange = None
-        self.began_s = server.clock.now_s
-        server.count(self, exchange, sent)
-        if exchange.has_turn:
-            server.turns.give(exchange)
-        elif server.turns.is_full:
-            server.turns.leave(exchange)
-        if exchange.waiter is not None:
-            exchange.wake()
 
     def send_streamed(self, exchange: Exchange, head: AnswerHead, body: StreamedBody) -> None:
         """Begin an answer whose body is pieces of known length, or an iterator.
@@ -427,7 +418,7 @@ class HttpConnection(asyncio.Protocol):
         rest = self.codec.send_switch(head)
         self._flush()
         exchange.status = 101
-        self._end(exchange, 0)
+        server.finish(self, exchange, 0)
         other = WebSocketConnection(server, self.transport, codec, exchange.origin)
         other.address = self.address
         server.replace(self, other)
@@ -503,7 +494,7 @@ class HttpConnection(asyncio.Protocol):
         exchange.is_pushed = False
         exchange.note = exchange.note or self.codec.fault
         sent, self._sent = self._sent, 0
-        self._end(exchange, sent)
+        self.server.finish(self, exchange, sent)
         if not self._is_taking:
             self._go_on()
 

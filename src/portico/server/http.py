@@ -292,21 +292,34 @@ class HttpServer:
         self._connections.discard(connection)
         self._connections.add(other)
 
-    def count(self, connection: HttpConnection, exchange: Exchange, sent_bytes: int) -> None:
-        """Count an exchange that has ended, and log it. sent_bytes: of its body, whatever the method is."""
-        request = exchange.request
-        if request.method == "HEAD":
+    def finish(self, connection: HttpConnection, exchange: Exchange, sent_bytes: int) -> None:
+        """Account for an exchange that has ended. sent_bytes: of its body, whatever the method is."""
+        connection.exchange = None
+        connection.began_s = self.clock.now_s
+        if exchange.request.method == "HEAD":
             sent_bytes = 0
         totals = self.totals
         totals.requests += 1
         totals.bytes_sent += sent_bytes
+        if exchange.started_s:
+            self._record(connection, exchange, sent_bytes)
+        turns = self.turns
+        if exchange.has_turn:
+            turns.give(exchange)
+        elif turns.is_full:
+            turns.leave(exchange)
+        if exchange.waiter is not None:
+            exchange.wake()
+
+    def _record(self, connection: HttpConnection, exchange: Exchange, sent_bytes: int) -> None:
+        """Measure an exchange, and log it."""
+        duration_s = time.perf_counter() - exchange.started_s
         if self.metrics is not None:
-            self.metrics.count(exchange.status, time.perf_counter() - exchange.started_s, sent_bytes)
+            self.metrics.count(exchange.status, duration_s, sent_bytes)
             if exchange.note:
                 self.metrics.drop_request(exchange.status)
         if self.log is not None:
-            values = request.values
-            duration_s = time.perf_counter() - exchange.started_s
+            request, values = exchange.request, exchange.request.values
             self._write_log(
                 Record(
                     time.time() - duration_s,

@@ -142,22 +142,16 @@ def recall_request(data: bytes, limits: Limits, memo: HeadMemo) -> Request | Non
     """
     if data[-4:] != b"\r\n\r\n" or len(data) > limits.max_head:
         return None
-    line_end = data.find(b"\r\n")
-    start = data.rfind(_COOKIE, line_end)
-    if start < 0:
-        block = memo.blocks.get(data[line_end + 2 : -4])
-    else:
-        end = data.find(b"\r\n", start + 2)
-        block = memo.blocks.get(data[line_end + 2 : start] + data[end:-4])
+    head, mark, tail = data.partition(_COOKIE)
+    line, _, lines = head.partition(b"\r\n")
+    end = tail.find(b"\r\n") if mark else 0
+    # A second Cookie line is in `lines` then, which is therefore not remembered.
+    block = memo.blocks.get(lines + tail[end:-4] if mark else lines[:-4])
     if block is None or block.body_length != 0 or len(block.fields) >= limits.max_fields:
         return None
-    request = parse_request_line(data[:line_end], limits)
-    if start < 0:
-        request.cookie = ""
-        request.is_secret = False
-    else:
-        request.cookie = parse_cookie(data[start + 9 : end])
-        request.is_secret = True
+    request = parse_request_line(line, limits)
+    request.is_secret = bool(mark)
+    request.cookie = parse_cookie(tail[:end]) if mark else ""
     return _complete(request, block)
 
 
