@@ -140,7 +140,7 @@ def test_standard_output_has_a_log_for_programs_alone(site: Path, more: list[str
 
 @pytest.mark.parametrize(("ignored", "code"), [(False, 0), (True, -signal.SIGKILL)])
 def test_a_terminal_that_hangs_up_lets_requests_finish(site: Path, ignored: bool, code: int) -> None:
-    begin = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); " if ignored else "import sys; "
+    begin = f"import signal, sys; signal.signal(signal.SIGHUP, signal.{'SIG_IGN' if ignored else 'SIG_DFL'}); "
     with subprocess.Popen(
         [sys.executable, "-c", begin + "from portico.cli.main import main; sys.exit(main())", "serve", "-p", "0"],
         cwd=site,
