@@ -19,8 +19,6 @@ TESTS = ROOT / "tests"
 ALONE = ("http", "wire")
 LEAST_ALONE = 100.0
 LEAST_TOGETHER = 95.0
-# What these hold for another version of Python, or for root alone, does not run everywhere.
-LEAST_ANYWHERE = {"server/tasks.py": 85.0, "workers/identity.py": 90.0}
 
 
 class Result(NamedTuple):
@@ -51,13 +49,6 @@ def figures(entry: dict[str, Any]) -> tuple[float, str]:
     return entry["summary"]["percent_covered"], ", ".join([*map(str, entry["missing_lines"]), *jumps])
 
 
-def least_of(source: Path) -> float:
-    inner = source.relative_to(SOURCES)
-    if inner.parts[0] in ALONE:
-        return LEAST_ALONE
-    return LEAST_ANYWHERE.get(inner.as_posix(), LEAST_TOGETHER)
-
-
 def own_test(source: Path) -> Path:
     inner = source.relative_to(SOURCES)
     return TESTS / inner.parent / f"test_{inner.name}"
@@ -65,7 +56,8 @@ def own_test(source: Path) -> Path:
 
 def alone(source: Path) -> Result:
     """Measure one file by its own test file; a missing test file counts as 0 %."""
-    test, least = own_test(source), least_of(source)
+    test = own_test(source)
+    least = LEAST_ALONE if source.relative_to(SOURCES).parts[0] in ALONE else LEAST_TOGETHER
     if not test.exists():
         return Result(source, 0.0, least, f"no {test.relative_to(ROOT)}")
     percent, missing = measured([test], [source]).get(source, (0.0, "never imported"))
@@ -76,7 +68,7 @@ def together(sources: list[Path]) -> list[Result]:
     """Measure many files by all tests at once."""
     found = measured([TESTS], sources)
     figures_of = [(path, found.get(path, (0.0, "never imported"))) for path in sources]
-    return [Result(path, percent, least_of(path), missing) for path, (percent, missing) in figures_of]
+    return [Result(path, percent, LEAST_TOGETHER, missing) for path, (percent, missing) in figures_of]
 
 
 def main(names: list[str]) -> int:

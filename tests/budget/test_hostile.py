@@ -83,20 +83,16 @@ async def times(stage: Stage, until_s: float) -> list[float]:
 
 @pytest.mark.parametrize("kind", LOOPS)
 def test_others_notice_nothing_and_no_deadline_is_missed(kind: str) -> None:
-    # Whatever else this machine does makes others wait as well, but not three times in a row.
-    assert any(withstand(Stage(kind)) < MAX_P99_S for _ in range(3))
-
-
-def withstand(stage: Stage) -> float:
-    """Be attacked; return how long 99 of 100 requests of others took at most, in seconds."""
-    found: list[float] = []
+    stage = Stage(kind)
 
     async def play() -> None:
         server = await stage.serve(answer, **LIMITS)
         server.clock._monotonic = time.monotonic
         began_s = time.monotonic()
         attacks = [asyncio.ensure_future(attack(stage, act)) for _ in range(EACH) for act in HOSTILE]
-        found.extend(sorted(await times(stage, began_s + 3)))
+        found = sorted(await times(stage, began_s + 3))
+        assert len(found) > 200
+        assert found[len(found) * 99 // 100] < MAX_P99_S
         await stage.until(lambda: server.connections <= 1)
         assert time.monotonic() < began_s + DEADLINE_S
         assert {record.status for record in stage.records} == {200, 400, 408}
@@ -110,4 +106,3 @@ def withstand(stage: Stage) -> float:
         stage.run(play())
     finally:
         tracemalloc.stop()
-    return found[len(found) * 99 // 100]

@@ -6,8 +6,8 @@
       main.py app.py ... app/main.py   `app = FastAPI()`, `def application(environ, start_response)`, `def create_app()`
 
 In: a folder. Out: a `Found`, or a LoadError: several, each as a command to copy; nothing but a file that is no Python;
-nothing at all. A module that
-imports another candidate is its entrance, and goes before it; so does the folder itself before those in it.
+nothing at all. A module that imports another candidate is its entrance, and goes before it; so does the folder itself
+before those in it.
 """
 
 import ast
