@@ -31,7 +31,7 @@ SCALES = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 WORDS = {
     "en": {
         "title": "Options of `portico serve` and `portico run`",
-        "about": "This page is generated from [settings.py](../../../src/portico/settings.py) by "
+        "about": "This page is generated from [settings/](../../../src/portico/settings/) by "
         "[generate.py](../../generate.py); change it there.",
         "forms": "Sizes are bytes, or end in K, M or G (1K is 1024). Durations are seconds, or end in ms, s, m, h or "
         "d. An option that may be repeated keeps every value.",
@@ -58,7 +58,7 @@ WORDS = {
     },
     "zh": {
         "title": "`portico serve` 与 `portico run` 的选项",
-        "about": "本页由 [generate.py](../../generate.py) 根据 [settings.py](../../../src/portico/settings.py) "
+        "about": "本页由 [generate.py](../../generate.py) 根据 [settings/](../../../src/portico/settings/) "
         "生成，要修改请改那里。",
         "forms": "大小以字节计，也可用 K、M、G 结尾（1K 即 1024）。时长以秒计，也可用 ms、s、m、h、d 结尾。"
         "可重复的选项会保留每一次给出的值。",

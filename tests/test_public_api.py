@@ -17,7 +17,7 @@ import portico
 
 SOURCES = Path(__file__).parent.parent / "src" / "portico"
 SNAPSHOT = Path(__file__).parent / "public_api.txt"
-PURE = ("errors.py", "settings.py", "http/*.py", "wire/*.py")
+PURE = ("errors.py", "settings/*.py", "http/*.py", "wire/*.py")
 
 
 def is_public(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Options are the rows of settings.py: read, refused, shown, and found in the environment."""
+"""Options are the rows of settings/: read, refused, shown, and found in the environment."""
 
 from pathlib import Path
 from typing import Any

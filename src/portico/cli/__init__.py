@@ -3,7 +3,7 @@
 main.main                             portico ...
   group.CommandGroup                  finds the command and loads its module
     serve.command                     portico serve
-      options.options_for             options from the rows of settings.py
+      options.options_for             options from the rows of settings/
       help.page                       --help
 main.main_module                      python -m portico
   drop_in.command                     the flags of python -m http.server

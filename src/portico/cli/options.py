@@ -1,7 +1,7 @@
-"""Options of the command line, made from the rows of settings.py.
+"""Options of the command line, made from the rows of settings/.
 
 In: a settings group. Out: click options, and from the values click found an instance of the group.
-An option that was not given is left out of the instance, so that its default stands in settings.py alone.
+An option that was not given is left out of the instance, so that its default stands in settings/ alone.
 """
 
 from collections.abc import Collection, Mapping

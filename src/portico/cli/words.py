@@ -1,7 +1,7 @@
 """Every text the command line says, in English and in Simplified Chinese, and which of the two it is.
 
 In: the environment, the key of a text, values for its places. Out: one line of text.
-The help texts of options are rows of settings.py, not of this table.
+The help texts of options are rows of settings/, not of this table.
 """
 
 from collections.abc import Mapping
