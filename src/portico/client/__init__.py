@@ -1,0 +1,1 @@
+"""Clients: TCP, UDP and HTTP, on the same wire as the server."""
