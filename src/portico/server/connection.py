@@ -32,7 +32,8 @@ from portico.wire.events import ENDED, BodyReceived, Event, HeadReceived, InputE
 from portico.wire.http1 import ServerCodec
 
 if TYPE_CHECKING:
-    from portico.server.http import Connection, HttpServer
+    from portico.server.accepting import Connection
+    from portico.server.http import HttpServer
 
 _MAX_BATCH = 32  # answers to pipelined requests written at once
 _BATCHED_BYTES = 16 * 1024  # an answer with a larger body is written at once

@@ -7,10 +7,10 @@ kernel.
 """
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from portico.server.http import HttpServer
+    from portico.server.accepting import Acceptor
 
 SILENCE_S = 2.0
 LINGER_S = 30.0
@@ -28,7 +28,7 @@ class Lingering(asyncio.Protocol):
 
     __slots__ = ("_began_s", "_heard_s", "_moved", "_server", "address", "bucket", "is_busy", "received", "transport")
 
-    def __init__(self, server: "HttpServer", transport: asyncio.Transport, address: str, *, is_busy: bool) -> None:
+    def __init__(self, server: "Acceptor[Any]", transport: asyncio.Transport, address: str, *, is_busy: bool) -> None:
         self._server = server
         self._began_s = self._heard_s = server.clock.now_s
         self._moved = 0
