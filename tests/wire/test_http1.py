@@ -612,6 +612,9 @@ HEARD: list[tuple[str, str, bytes, list[Said], bool]] = [
     ("HEAD", "HEAD", OKAY + LENGTH_5 + b"\r\n", HEARD_0, False),
     ("HEAD, chunked", "HEAD", OKAY + CODED + b"\r\n", HEARD_0, False),
     ("100", "GET", b"HTTP/1.1 100 Continue\r\n\r\n" + OKAY + BODY_5, [(100, "Continue"), *HEARD_5], False),
+    ("a tunnel", "CONNECT", OKAY + b"\r\n", HEARD_0, False),
+    ("a tunnel with a length", "CONNECT", OKAY + LENGTH_5 + b"\r\n", HEARD_0, False),
+    ("no tunnel", "CONNECT", b"HTTP/1.1 403 x\r\n" + BODY_5, [(403, "x"), HELLO, END], False),
     ("103, close", "GET", b"HTTP/1.1 103 x\r\n\r\n" + OKAY + CLOSED + BODY_5, [(103, "x"), *HEARD_5], True),
 ]
 
@@ -656,6 +659,8 @@ def test_a_response_that_ends_early(data: bytes, said: list[Said]) -> None:
         (b"HTTP/1.1 2000 x\r\n\r\n", 502),
         (b"HTTP/1.1  200 x\r\n\r\n", 502),
         (b"HTTP/2.0 200 x\r\n\r\n", 502),
+        (b"SSH-2.0-OpenSSH_9", 502),
+        (b"\x15", 502),
         (b"HTTP/1.1 200 \x00\r\n\r\n", 502),
         (b"HTTP/1.1 200 OK\r\n folded\r\n\r\n", 400),
         (b"HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n", 400),
@@ -669,6 +674,47 @@ def test_a_response_that_ends_early(data: bytes, said: list[Said]) -> None:
 def test_a_response_that_is_refused(data: bytes, status: int) -> None:
     assert hear([data]) == ([("fault", status)], True)
     assert hear([data, b"more"], is_ended=True) == ([("fault", status)], True)
+
+
+def test_interim_responses_do_not_go_on_for_ever() -> None:
+    said, is_closing = hear([b"HTTP/1.1 102 x\r\n\r\n"] * 100)
+    assert (said, is_closing) == ([(102, "x")] * 33 + [("fault", 502)], True)
+    said, is_closing = hear([b"HTTP/1.1 102 x\r\n\r\n"] * 32 + [OKAY + BODY_5])
+    assert (said, is_closing) == ([(102, "x")] * 32 + HEARD_5, False)
+
+
+def test_the_heads_of_a_response_are_kept_as_they_came() -> None:
+    for pieces in cuts(b"HTTP/1.1 100 Continue\r\n\r\n" + OKAY + BODY_5):
+        codec = client()
+        for piece in pieces:
+            codec.feed(piece)
+        assert codec.heads == [b"HTTP/1.1 100 Continue\r\n\r\n", OKAY + b"Content-Length: 5\r\n\r\n"]
+        codec.send_request("GET", "/", [("Host", "a")], 0)
+        assert codec.heads == []
+
+
+def test_a_caller_may_read_the_rest_of_a_body_past_the_codec() -> None:
+    for pieces in cuts(OKAY + LENGTH_5 + b"\r\nhel"):
+        codec = client()
+        assert codec.take_body() == 0
+        for piece in pieces:
+            codec.feed(piece)
+        assert (codec.take_body(), codec.take_body(), codec.closing) == (2, 0, False)
+        codec.send_request("GET", "/", [("Host", "a")], 0)
+        assert [type(event) for event in codec.feed(OKAY + BODY_0)] == [StatusReceived, MessageEnded]
+
+
+@pytest.mark.parametrize("framing", [CODED + b"\r\n5\r\nh", b"\r\n"])
+def test_a_body_of_unknown_length_stays_with_the_codec(framing: bytes) -> None:
+    codec = client()
+    codec.feed(OKAY + framing)
+    assert codec.take_body() == 0
+
+
+def test_a_connection_that_closes_is_closing_once_its_body_is_taken() -> None:
+    codec = client()
+    codec.feed(OKAY + CLOSED + LENGTH_5 + b"\r\n")
+    assert (codec.take_body(), codec.closing) == (5, True)
 
 
 def test_a_large_head_whose_fields_are_remembered_says_the_same() -> None:

@@ -28,6 +28,8 @@ _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
 _TARGET = re.compile(r"[\x21-\x7e]+")
 _REQUEST_LINE_EXTRA = 80  # a method of 64 bytes, two spaces, the version
 _UNBOUNDED = 1 << 60
+_VERSION_START = b"HTTP/1."
+_MAX_INTERIM = 32  # a server that says 102 every few seconds stays below it, one that says it for ever does not
 _new = tuple.__new__
 
 
@@ -303,14 +305,17 @@ class ServerCodec:
 class ClientCodec:
     """The client's side of one connection: send a request, then feed the response.
 
+    heads: the bytes of each response head since the last request, interim ones among them.
     closing: the connection cannot be used again.
     """
 
-    __slots__ = ("_buffer", "_is_last", "_limits", "_method", "_out", "_reader", "_writer", "closing")
+    __slots__ = ("_buffer", "_is_last", "_left", "_limits", "_method", "_out", "_reader", "_writer", "closing", "heads")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._buffer = b""
+        self.heads: list[bytes] = []
+        self._left = 0  # of a body of known length, what has not been fed
         self._is_last = False  # the response under way said that the connection closes behind it
         self._method = ""  # of the request whose response is awaited
         self._out: list[bytes | memoryview] = []
@@ -333,6 +338,7 @@ class ClientCodec:
         self._out.append(f"{method} {target} HTTP/1.1\r\n".encode("ascii") + field_lines(fields) + framing + b"\r\n")
         self._writer = BodyWriter(length, is_chunked=length is None)
         self._method = method
+        self.heads = []
 
     def send_body(self, data: bytes | memoryview) -> None:
         """Send a piece of the request's body."""
@@ -391,17 +397,32 @@ class ClientCodec:
                 end = data.find(b"\r\n\r\n")
                 if max(end, len(data) if end < 0 else 0) > self._limits.max_head:
                     raise PeerError(502, f"a response head of over {self._limits.max_head} bytes")
+                if not data.startswith(_VERSION_START[: len(data)]):
+                    raise PeerError(502, f"{excerpt(data)} does not begin an HTTP response")
                 if end < 0:
                     self._buffer = data
                     return
+                self.heads.append(data[: end + 4])
                 self._feed_head(data[:end], events)
                 data = data[end + 4 :]
             if self._reader is not None:
                 rest = self._reader.feed(data, events)
                 if rest is None:
+                    self._left -= len(data)
                     return
                 self._end_response()
                 data = rest
+
+    def take_body(self) -> int:
+        """Leave what is still to come of a body to the caller, who reads it from the connection past this codec.
+
+        Returns how many bytes that is: exactly as many must be read before anything else is fed or sent. 0, and
+        nothing is taken, where there is no body under way or its length is not known.
+        """
+        left = self._left if isinstance(self._reader, LengthReader) else 0
+        if left:
+            self._end_response()
+        return left
 
     def _end_response(self) -> None:
         self._reader = None
@@ -412,12 +433,15 @@ class ClientCodec:
         head = parse_status_head(data, self._method, self._limits)
         events.append(StatusReceived(head))
         if head.status < 200:
+            if len(self.heads) > _MAX_INTERIM:
+                raise PeerError(502, f"over {_MAX_INTERIM} interim responses, 1xx, without a final one")
             return
         self._is_last = not head.keep_alive
         if head.body_length == 0:
             events.append(ENDED)
             self._end_response()
         elif head.body_length is not None:
+            self._left = head.body_length
             self._reader = LengthReader(head.body_length)
         elif "transfer-encoding" in head.values:
             self._reader = ChunkedReader(_UNBOUNDED, self._limits.max_head)
@@ -443,7 +467,9 @@ def parse_status_head(data: bytes, method: str, limits: Limits) -> StatusHead:
     version = 11 if match[1] == b"1" else 10
     options = {option.strip(" \t") for option in values.get("connection", "").lower().split(",")}
     keep_alive = "close" not in options and (version == 11 or "keep-alive" in options)
-    length = _response_length(status, method, values)
+    # RFC 9112 6.3 item 2: what follows a CONNECT that succeeded is a tunnel, whatever the fields say.
+    is_tunnel = method == "CONNECT" and 200 <= status < 300
+    length = 0 if is_tunnel else _response_length(status, method, values)
     is_chunked = "transfer-encoding" in values
     # RFC 9112 6.1: an HTTP/1.0 message with a Transfer-Encoding is framed by someone who does not know what that means.
     is_delimited = length is not None or is_chunked
