@@ -18,6 +18,11 @@ How a handler that serves files goes through it:
     dates.format_date(modified_s)                 Last-Modified
     status.reason_phrase(status)                  the status line
 
+How a client finds its way:
+
+    url.parse_url(text)                           what somebody typed
+    url.join(url, values["location"])             where a redirect leads
+
 `fields` holds the grammar that the others share: tokens, quoted strings, lists, parameters, weights.
 `message` holds the request and response themselves; `cookies` stands alone.
 """
