@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from portico.http.trace import Identity
 
@@ -51,16 +51,19 @@ Format = Callable[[Sequence[Record]], bytes]
 LocalTime = Callable[[float], time.struct_time]
 
 
-class AccessLog:
+AnyRecord = TypeVar("AnyRecord")
+
+
+class BatchedLog(Generic[AnyRecord]):
     """A list that the server appends to, and the way from there to a file or a terminal.
 
     write: takes one batch as bytes. An OSError from it (disk full, reader gone) costs the batch, not the server:
         the lines are counted in `lost`.
-    format: turns a batch into bytes (see `Apache`, `Json`, `Pretty`).
+    format: turns a batch into bytes.
     """
 
-    def __init__(self, write: Callable[[bytes], object], format: Format) -> None:
-        self.records: list[Record] = []
+    def __init__(self, write: Callable[[bytes], object], format: Callable[[Sequence[AnyRecord]], bytes]) -> None:
+        self.records: list[AnyRecord] = []
         self.lost = 0
         self._write = write
         self._format = format
@@ -75,6 +78,10 @@ class AccessLog:
             self._write(self._format(batch))
         except OSError:
             self.lost += len(batch)
+
+
+class AccessLog(BatchedLog[Record]):
+    """The log of an HTTP server. format: see `Apache`, `Json`, `Pretty`."""
 
 
 _NO_METHOD = ("", "-")
