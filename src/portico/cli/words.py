@@ -164,6 +164,9 @@ TEXTS: dict[str, Text] = {
     "seconds": Text("{n} s", "{n} 秒"),
     "minutes": Text("{n} min", "{n} 分钟"),
     "hours": Text("{hours} h {n} min", "{hours} 小时 {n} 分钟"),
+    # get
+    "get-of": Text("{done} of {total}", "{done} / {total}"),
+    "get-left": Text("{time} left", "剩余 {time}"),
     # mistakes
     "see-help": Text("{command} --help tells more", "详见 {command} --help"),
     "no-option": Text("there is no option {name}", "没有 {name} 这个选项"),

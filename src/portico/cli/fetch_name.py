@@ -1,0 +1,68 @@
+"""The name of the file that an answer is saved as.
+
+In: Content-Disposition (RFC 6266), the URL, names that are taken. Out: a name, never a path: what a server sends cannot
+leave the folder, hide a file or hold a control character.
+"""
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import unquote, unquote_to_bytes
+
+from portico.cli.pretty import safe
+from portico.http.fields import parse_parameters
+
+# Of the 255 bytes that file systems allow: ".part.json" and " (2)" still fit.
+_MOST_BYTES: Final = 230
+_CHARSETS: Final = {"utf-8": "utf-8", "iso-8859-1": "latin-1"}
+
+
+def name_of(disposition: str, url: str) -> str:
+    """Choose the name to save an answer as.
+
+    disposition: the value of Content-Disposition, "" where there is none. url: where the answer came from.
+    Returns what the field says, else the last segment of the URL, else "index.html".
+    """
+    path = url.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")[2]
+    last = unquote(path.rpartition("/")[2], errors="replace")
+    return _clean(_from_disposition(disposition)) or _clean(last) or "index.html"
+
+
+def _from_disposition(value: str) -> str:
+    """Return the name as sent, "" for none. `filename*` counts before `filename` (RFC 6266 4.3)."""
+    _, parameters = parse_parameters(value)
+    charset, _, rest = parameters.get("filename*", "").partition("'")
+    encoded = rest.partition("'")[2]
+    if encoded and charset.lower() in _CHARSETS:  # RFC 8187 3.2.1
+        return unquote_to_bytes(encoded).decode(_CHARSETS[charset.lower()], "replace")
+    name = parameters.get("filename", "")
+    try:
+        # Field values are ISO 8859-1 by the letter, but who sends other letters sends UTF-8.
+        return name.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return name
+
+
+def _clean(name: str) -> str:
+    last = name.replace("\\", "/").rpartition("/")[2]
+    kept = "".join(char for char in last if safe(char) == char and char not in "\n\t")
+    return _shortened(kept.strip().lstrip(".").rstrip(". "))
+
+
+def _shortened(name: str) -> str:
+    stem, dot, extension = name.rpartition(".")
+    if not stem or len(extension.encode()) > 16:
+        stem, dot, extension = name, "", ""
+    room = _MOST_BYTES - len(f"{dot}{extension}".encode())
+    return stem.encode("utf-8", "replace")[:room].decode("utf-8", "ignore") + dot + extension
+
+
+def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
+    """Return the name, or the first of `name (2).ext`, `name (3).ext` that is not taken."""
+    stem, dot, extension = name.rpartition(".")
+    if not stem:
+        stem, dot, extension = name, "", ""
+    number, candidate = 1, name
+    while is_taken(candidate):
+        number += 1
+        candidate = f"{stem} ({number}){dot}{extension}"
+    return candidate
