@@ -559,6 +559,11 @@ def test_what_went_wrong_with_one_connection_says_nothing_of_the_next(failures: 
             close(accepted)
 
 
+def test_tls_is_for_clients() -> None:
+    with pytest.raises(UsageError, match=r"^tls://localhost:443: TLS is for connecting to a server; write HOST:PORT"):
+        listen(parse_address("tls://localhost:443"))
+
+
 def test_bytes_that_nobody_has_taken_yet() -> None:
     left, right = socket.socketpair()
     with left, right:

@@ -11,5 +11,10 @@
     refuse_new(sockets)                     closing: nobody new in the queue, which can be served to its end
     close(sockets)                          listening: also removes the socket file that listen made
 
-Nothing here starts a thread or a loop; each call returns at once, save the look-up of a host name.
+    connect(address, timeout_s=10)          connecting: a client's way in, connect_async on an event loop
+      resolve(host, port, timeout_s=10)     resolving: a name -> endpoints, in time
+      client_context()                      tls: whom to trust
+
+What serves starts no thread and no loop; each call returns at once, save the look-up of a host name. A client's
+look-up runs in a thread, so that it has a deadline.
 """

@@ -1,6 +1,7 @@
 """Addresses as people write them: text in, `Address` out, and back.
 
     HOST:PORT  HOST  PORT  :PORT  *:PORT  [::1]:PORT  ::1     with tcp:// or udp:// before it, or not
+    tls://HOST:PORT                                           TCP with TLS over it, for clients
     unix:PATH  unix:PATH?mode=660  unix:@NAME                 a socket file, with permissions; a name without a file
     fd:N                                                      a socket that this process inherited
 
@@ -13,10 +14,10 @@ from typing import Final, Literal, NamedTuple
 
 from portico.errors import UsageError, excerpt
 
-Kind = Literal["tcp", "udp", "unix", "fd"]
+Kind = Literal["tcp", "tls", "udp", "unix", "fd"]
 
 ALL_INTERFACES: Final = "*"
-_SCHEMES: Final[dict[str, Kind]] = {"tcp": "tcp", "udp": "udp"}  # need their two slashes
+_SCHEMES: Final[dict[str, Kind]] = {"tcp": "tcp", "tls": "tls", "udp": "udp"}  # need their two slashes
 _PREFIXES: Final[dict[str, Kind]] = {"unix": "unix", "fd": "fd"}  # do not
 _SCHEME_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 # What a browser on this machine can open, where the server listens on what it cannot.
@@ -31,7 +32,7 @@ _FORMS: Final = "HOST:PORT, :PORT, [IPV6]:PORT, unix:PATH or fd:N"
 class Address(NamedTuple):
     """Where to listen or to connect. Made by `parse_address`, which guarantees what follows.
 
-    kind: "tcp", "udp", "unix" or "fd"; the other fields are at their defaults where the kind has no use for them.
+    kind: the other fields are at their defaults where it has no use for them.
     host: a name or an address in its shortest form, both lower case, without brackets; "*" for all interfaces.
     port: 0 to 65535; 0 lets the system choose.
     path: of the socket file, or "@" and a name in the abstract name space; never empty, no NUL.
@@ -52,7 +53,7 @@ class Address(NamedTuple):
         if self.kind == "fd":
             return f"fd:{self.number}"
         # A host called "unix" or "fd" would be taken for the prefix.
-        scheme = f"{self.kind}://" if self.kind == "udp" or self.host in _PREFIXES else ""
+        scheme = f"{self.kind}://" if self.kind in ("tls", "udp") or self.host in _PREFIXES else ""
         return f"{scheme}{_bracketed(self.host)}:{self.port}"
 
 
@@ -105,7 +106,7 @@ def _split_scheme(text: str, default: Kind) -> tuple[Kind, str]:
     if not rest.startswith("//"):
         return default, text
     if head not in _SCHEMES:
-        raise UsageError(f"{excerpt(text)}: the scheme {excerpt(head)} is not tcp, udp, unix or fd")
+        raise UsageError(f"{excerpt(text)}: the scheme {excerpt(head)} is not tcp, tls, udp, unix or fd")
     return _SCHEMES[head], rest[2:]
 
 

@@ -350,8 +350,13 @@ def _adopt(address: Address, backlog: int, mode: int | None) -> list[socket.sock
     return [sock]
 
 
+def _refuse_tls(address: Address, backlog: int, mode: int | None) -> list[socket.socket]:
+    raise UsageError(f"{address}: TLS is for connecting to a server; write HOST:PORT to listen")
+
+
 _OPENERS: Final[dict[Kind, Callable[[Address, int, int | None], list[socket.socket]]]] = {
     "tcp": _open_inet,
+    "tls": _refuse_tls,
     "udp": _open_inet,
     "unix": _open_unix,
     "fd": _adopt,
