@@ -9,24 +9,23 @@ from pathlib import Path
 
 from bench import chart, report
 from bench.bars import Results
-from bench.idle import raise_file_limit, run_idle
+from bench.cases import Case
+from bench.idle import raise_file_limit
+from bench.parts import ASKED, PARTS
 from bench.process import CORES
 from bench.rounds import Plan, run_case, say
-from bench.servers import SERVERS, UVICORN_HELLO, Server
+from bench.servers import Server
 from bench.site import make_site
-from bench.startup import run_imports, run_startup
 from bench.suites import SUITES, Suite
 
 HERE = Path(__file__).parent
-STARTED = ("portico", "uvicorn", "http.server")
-IMPORTS = ("pass", "import portico")
 LEAST_ROUNDS = 3  # of a run whose medians may go into the report
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Portico beside other servers.")
     parts = [part for suite in SUITES for part in parts_of(suite)]
-    names = sorted({server.name for suite in SUITES for case in suite.cases for server in case.servers})
+    names = sorted({server.name for case in all_cases() for server in case.servers} | {server.name for server in ASKED})
     suites = [suite.name for suite in SUITES]
     parser.add_argument("--suite", action="append", choices=suites, help="only this suite; repeatable")
     parser.add_argument("--case", action="append", choices=parts, help="only this part; repeatable")
@@ -44,6 +43,10 @@ def options(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def all_cases() -> list[Case]:
+    return [case for suite in SUITES for case in suite.cases]
+
+
 def parts_of(suite: Suite) -> list[str]:
     return [*(case.name for case in suite.cases), *suite.extra]
 
@@ -58,16 +61,9 @@ def measure_suite(suite: Suite, given: argparse.Namespace, folder: Path) -> Resu
             say(case.title)
             servers = chosen(case.servers, given, results)
             results.outcomes[case.name] = run_case(case, servers, results.plan, site, work)
-    extra = [part for part in suite.extra if not given.case or part in given.case]
-    if "idle" in extra:
-        say("Idle connections")
-        results.idle, results.idle_absent = run_idle(chosen(SERVERS, given, results), site, work)
-    if "startup" in extra:
-        say("Start-up")
-        starters = [server for server in chosen(SERVERS, given, results) if server.name in STARTED]
-        starters += [UVICORN_HELLO] if any(server.name == "uvicorn" for server in starters) else []
-        results.starts = run_startup(starters, 5 if given.quick else 15, site, work)
-        results.imports = run_imports(IMPORTS, 5 if given.quick else 25)
+    for part in suite.extra:
+        if not given.case or part in given.case:
+            PARTS[part](results, lambda servers: chosen(servers, given, results), folder)
     results.minutes = (time.monotonic() - begin) / 60
     return results
 

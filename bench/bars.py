@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench.crowd import Crowd
+from bench.fetch import Fetch
 from bench.idle import Idle
 from bench.rounds import Outcome, Plan
 from bench.sample import Sample
@@ -23,6 +25,10 @@ class Results:
     idle_absent: dict[str, str] = field(default_factory=dict)
     starts: dict[str, list[Start]] = field(default_factory=dict)
     imports: dict[str, list[float]] = field(default_factory=dict)
+    crowds: dict[str, list[Crowd]] = field(default_factory=dict)
+    crowds_absent: dict[str, str] = field(default_factory=dict)
+    fetches: dict[str, list[Fetch]] = field(default_factory=dict)
+    fetches_absent: dict[str, str] = field(default_factory=dict)
     servers: list[Server] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     minutes: float = 0.0
@@ -98,6 +104,22 @@ def start_ratio(other: str) -> Callable[[Results], float | None]:
     return read
 
 
+def fetch_ratio(other: str) -> Callable[[Results], float | None]:
+    """Make a reader of the median CPU time of a download, Portico's over another's."""
+
+    def read(results: Results) -> float | None:
+        ours, theirs = (results.fetches.get(name) for name in (CORE, other))
+        return divided(*(median(f.cpu_s for f in fetches) if fetches else None for fetches in (ours, theirs)))
+
+    return read
+
+
+def turned_away(results: Results) -> float | None:
+    """Return how many clients of all Portico's crowds did not get what they came for."""
+    crowds = results.crowds.get(CORE)
+    return float(sum(crowd.failures.total() for crowd in crowds)) if crowds else None
+
+
 def idle_kib(results: Results) -> float | None:
     return results.idle[CORE].bytes_each / 1024 if CORE in results.idle else None
 
@@ -163,4 +185,14 @@ MESSAGES = (
     *echoes("4 KiB", "echo-4k", 0.9),
     *echoes("1 MiB", "echo-1m", 1.0),
     better("a message to 1 000 WebSockets, each delivery", "fan-out"),
+)
+
+SERVICES = (
+    Bar("CPU a datagram, time over UDP, one format, of asyncio", 1.0, ratio("time", cpu, "asyncio")),
+    Bar("CPU a datagram, time over UDP, formats always new, of asyncio", 1.0, ratio("time-new", cpu, "asyncio")),
+    Bar("CPU a message, TCP echo of 64 bytes, of a protocol on uvloop", 1.15, ratio("tcp-64", cpu, "uvloop")),
+    Bar("CPU a message, TCP echo of 64 KiB, of a protocol on uvloop", 1.15, ratio("tcp-64k", cpu, "uvloop")),
+    Bar("Clients of 10 000 at once that are not greeted", 0, turned_away),
+    Bar("CPU of a download of 1 GiB, of curl", 1.2, fetch_ratio("curl")),
+    Bar("CPU of a download of 1 GiB, of httpx", 0.5, fetch_ratio("httpx")),
 )

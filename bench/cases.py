@@ -5,6 +5,7 @@ from enum import Enum
 
 from bench.app_servers import ASGI, FRAMEWORKS_ASGI, FRAMEWORKS_WSGI, LOOP, THREADS, WEBSOCKET
 from bench.servers import SERVERS, Server
+from bench.service_servers import CLOCKS, ECHOES
 from bench.site import KIB, LISTED, MIB
 
 
@@ -18,7 +19,19 @@ class Kind(Enum):
     DOWNLOAD = "read by a client with large buffers"
     UPLOAD = "each sends a body, waits for the answer, and sends it again"
     ECHO = "each sends a message, waits until it comes back, and sends it again"
+    STREAM_ECHO = "each sends its bytes, waits until all are back, and sends them again"
+    DATAGRAM = "each sends a datagram, waits for the answer, and sends it again"
+    NEW_DATAGRAM = "each sends a datagram, waits for the answer, and sends another one"
     FAN_OUT = "one sends, the application passes it on to all; counted is what arrives"
+
+
+UNITS = {
+    Kind.ECHO: "message",
+    Kind.FAN_OUT: "message",
+    Kind.STREAM_ECHO: "message",
+    Kind.DATAGRAM: "datagram",
+    Kind.NEW_DATAGRAM: "datagram",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +60,7 @@ class Case:
     @property
     def unit(self) -> str:
         """What is counted."""
-        return "message" if self.kind in (Kind.ECHO, Kind.FAN_OUT) else "request"
+        return UNITS.get(self.kind, "request")
 
 
 FILES = (
@@ -128,4 +141,20 @@ FRAMEWORKS = (
     framework("django-asgi", "Django under ASGI, hello", "/", "django_site:asgi", FRAMEWORKS_ASGI),
     framework("fastapi", "FastAPI, hello", "/", "fastapi_site:app", FRAMEWORKS_ASGI),
     framework("fastapi-page", "FastAPI, 100 rows as JSON, each checked", "/page", "fastapi_site:app", FRAMEWORKS_ASGI),
+)
+
+
+def clock(name: str, title: str, kind: Kind) -> Case:
+    return Case(name, title, "", kind, app="time", servers=CLOCKS, yardstick="asyncio")
+
+
+def stream_echo(name: str, title: str, size: int) -> Case:
+    return Case(name, title, "", Kind.STREAM_ECHO, app="echo", size=size, servers=ECHOES, yardstick="uvloop")
+
+
+SERVICES = (
+    clock("time", "The time over UDP, the same format each time", Kind.DATAGRAM),
+    clock("time-new", "The time over UDP, a format that is always new", Kind.NEW_DATAGRAM),
+    stream_echo("tcp-64", "TCP echo of 64 bytes", 64),
+    stream_echo("tcp-64k", "TCP echo of 64 KiB", 64 * KIB),
 )

@@ -4,11 +4,13 @@ import http.client
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import websocket
+from bench import datagrams, echo, websocket
 from bench.cases import Case, Kind
 from bench.download import download
 from bench.process import Running
+from bench.questions import Question, get, say_line, send_datagram
 from bench.sample import Answered, NotServed, Sample
+from bench.servers import Server
 from bench.upload import first_answer, upload
 from bench.wrk import run_wrk
 
@@ -18,12 +20,29 @@ LOADS: dict[Kind, Callable[[Case, Running, float], Answered]] = {
     Kind.UPLOAD: upload,
     Kind.ECHO: websocket.echo,
     Kind.FAN_OUT: websocket.fan_out,
+    Kind.STREAM_ECHO: echo.echo,
+    Kind.DATAGRAM: datagrams.ask,
+    Kind.NEW_DATAGRAM: datagrams.ask,
 }
 PROBES: dict[Kind, Callable[[Case, Running], object]] = {
     Kind.UPLOAD: first_answer,
     Kind.ECHO: websocket.probe,
     Kind.FAN_OUT: websocket.probe,
+    Kind.STREAM_ECHO: echo.probe,
+    Kind.DATAGRAM: datagrams.probe,
+    Kind.NEW_DATAGRAM: datagrams.probe,
 }
+# What shows that a server is there, where it does not speak HTTP.
+QUESTIONS: dict[Kind, Question] = {
+    Kind.STREAM_ECHO: say_line,
+    Kind.DATAGRAM: send_datagram,
+    Kind.NEW_DATAGRAM: send_datagram,
+}
+
+
+def first_question(case: Case, server: Server) -> Question:
+    """Return what a server is asked until it is there."""
+    return QUESTIONS.get(case.kind) or get(server.prefix + ("/" if case.app else "/1k.bin"))
 
 
 def probe(case: Case, running: Running) -> str:

@@ -4,11 +4,13 @@ import platform
 import re
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
 from bench.bars import Results, cpu, divided, middle, speed
+from bench.fetch import SIZE
 from bench.rounds import Outcome
 from bench.suites import SUITES, Suite
 
@@ -53,9 +55,17 @@ def case_section(results: Results, outcome: Outcome) -> str:
     rates = ["MB/s", relation] if case.in_bytes else [f"{case.unit}s/s"]
     head = ["server", *rates, f"CPU us/{case.unit}", relation, *(["p99 ms"] if has_p99 else [])]
     head += ["core", "RSS MiB", "PSS MiB", "errors"]
-    load = f"{case.connections} connections; {case.kind.value}."
-    gone = "".join(f"\n{name}: not measured - {reason}." for name, reason in outcome.absent.items())
-    return f"#### {case.title}\n\n`{case.name}`: {load}\n\n{table(head, rows)}\n{gone}"
+    load = f"{case.connections} {'sockets' if case.unit == 'datagram' else 'connections'}; {case.kind.value}."
+    return f"#### {case.title}\n\n`{case.name}`: {load}\n\n{table(head, rows)}\n{gone(outcome.absent)}"
+
+
+def part_section(title: str, how: str, figures: str, absent: dict[str, str]) -> str:
+    return f"#### {title}\n\n{textwrap.fill(how, 120)}\n\n{figures}\n{gone(absent)}"
+
+
+def gone(absent: dict[str, str]) -> str:
+    """Return a line for each server without figures: why it has none."""
+    return "".join(f"\n{name}: not measured - {reason}." for name, reason in absent.items())
 
 
 def form(value: float | None) -> str:
@@ -64,9 +74,51 @@ def form(value: float | None) -> str:
 
 def idle_section(results: Results) -> str:
     rows = [[name, f"{idle.connections}", f"{idle.bytes_each / 1024:.2f}"] for name, idle in results.idle.items()]
-    gone = "".join(f"\n{name}: not measured - {reason}." for name, reason in results.idle_absent.items())
     how = "Resident memory with the connections open, each after one answered request, less that before."
-    return f"#### Idle connections\n\n{how}\n\n{table(['server', 'connections', 'KiB each'], rows)}\n{gone}"
+    figures = table(["server", "connections", "KiB each"], rows)
+    return part_section("Idle connections", how, figures, results.idle_absent)
+
+
+def crowd_section(results: Results) -> str:
+    rows = [
+        [
+            name,
+            str(crowds[0].clients),
+            spread((crowd.connected_s for crowd in crowds), ".2f"),
+            spread((crowd.served_s for crowd in crowds), ".2f"),
+            spread((crowd.cpu_s for crowd in crowds), ".2f"),
+            f"{max(crowd.peak for crowd in crowds) / 2**20:.1f}",
+            in_words(sum((crowd.failures for crowd in crowds), Counter())),
+        ]
+        for name, crowds in results.crowds.items()
+    ]
+    how = "All clients are connected before the first of them reads; then each reads until the server has hung up, and "
+    how += "must have the text whole. Seconds count from the first client's connecting."
+    head = ["server", "clients", "all connected s", "all served s", "CPU s", "peak RSS MiB", "not served"]
+    return part_section("Greetings for all at once", how, table(head, rows), results.crowds_absent)
+
+
+def fetch_section(results: Results) -> str:
+    curl = results.fetches.get("curl")
+    yardstick = median(fetch.cpu_s for fetch in curl) if curl else None
+    rows = [
+        [
+            name,
+            spread((fetch.cpu_s for fetch in fetches), ".2f"),
+            form(divided(median(fetch.cpu_s for fetch in fetches), yardstick)),
+            spread((fetch.wall_s for fetch in fetches), ".2f"),
+            f"{SIZE / 1e6 / median(fetch.wall_s for fetch in fetches):.0f}",
+        ]
+        for name, fetches in results.fetches.items()
+    ]
+    how = "From nginx on the other core to a file in memory that was not there before. CPU time is that of the client, "
+    how += "from its start to its end; each first copy was compared byte for byte."
+    head = ["client", "CPU s", "of curl", "seconds", "MB/s"]
+    return part_section("Download of 1 GiB", how, table(head, rows), results.fetches_absent)
+
+
+def in_words(failures: Counter[str]) -> str:
+    return ", ".join(f"{number} {reason}" for reason, number in failures.items()) or "0"
 
 
 def start_section(results: Results) -> str:
@@ -95,9 +147,9 @@ def machine_section(results: Results) -> str:
         ["Python", platform.python_version()],
         *map(list, sorted(told)),
     ]
-    gone = f"\nNot installed, so left out: {', '.join(results.missing)}.\n" if results.missing else ""
+    left_out = f"\nNot installed, so left out: {', '.join(results.missing)}.\n" if results.missing else ""
     lines = "\n".join(f"| {name} | {text} |" for name, text in rows)
-    return f"### The machine and the servers\n\n| | |\n|---|---|\n{lines}\n{gone}"
+    return f"### The machine and the servers\n\n| | |\n|---|---|\n{lines}\n{left_out}"
 
 
 INTRODUCTION = """# Portico beside other servers
@@ -123,8 +175,10 @@ def suite_section(suite: Suite, results: Results) -> str:
         parts += [table(["promise", "bar", "measured", "verdict"], rows)]
     parts += [f"![CPU time of each server]({suite.name}.svg)"]
     parts += [case_section(results, outcome) for outcome in results.outcomes.values()]
+    parts += [crowd_section(results)] if results.crowds or results.crowds_absent else []
     parts += [idle_section(results)] if results.idle or results.idle_absent else []
     parts += [start_section(results)] if results.starts else []
+    parts += [fetch_section(results)] if results.fetches or results.fetches_absent else []
     return "\n\n".join(part.strip() for part in [*parts, machine_section(results)]) + "\n"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.cases import Case
-from bench.load import measure, probe
+from bench.load import first_question, measure, probe
 from bench.process import Running, StartFailed, free_port, serving
 from bench.sample import NotServed, Sample
 from bench.servers import Place, Server
@@ -51,7 +51,7 @@ def run_case(case: Case, servers: Iterable[Server], plan: Plan, site: Path, work
         for server in servers:
             try:
                 place = place_for(server, site, work, logged=case.logged, app=case.app)
-                running = stack.enter_context(serving(server, place, "/" if case.app else "/1k.bin"))
+                running = stack.enter_context(serving(server, place, first_question(case, server)))
                 ready[server.name] = running, probe(case, running)
                 measure(case, running, WARM_UP_S, ready[server.name][1], work)
             except (StartFailed, NotServed, OSError) as exc:

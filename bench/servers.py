@@ -6,6 +6,7 @@ for static files: sendfile, tcp_nopush, open_file_cache, and a buffered access l
 
 import importlib.metadata
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -76,13 +77,13 @@ class Server:
         return str(own) if own.exists() else shutil.which(self.program, path=f"{os.environ['PATH']}:/usr/sbin")
 
     def describe(self) -> str:
-        """Return the first line of what it says about its version."""
+        """Return the first line with a number of what it says about its version."""
         if self.package:
             return f"{self.package} {installed(self.package)}"
         command = [self.path() or self.program, *self.version]
         run = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        lines = (run.stdout + run.stderr).strip().splitlines()
-        return lines[0].strip() if lines and run.returncode == 0 else "does not tell its version"
+        lines = [line.strip() for line in (run.stdout + run.stderr).splitlines() if re.search(r"\d\.\d", line)]
+        return lines[0] if lines and run.returncode == 0 else "does not tell its version"
 
 
 def portico(place: Place) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.process import SERVER_CORES, StartFailed, on_cores, spawn, stop, wait_for_answer
+from bench.questions import get
 from bench.rounds import place_for, say
 from bench.servers import Server
 
@@ -26,7 +27,7 @@ def start_once(server: Server, site: Path, work: Path) -> Start:
     begin = time.perf_counter()
     running = spawn(server, place)
     try:
-        wait_for_answer(running, server.prefix + "/1k.bin")
+        wait_for_answer(running, get(server.prefix + "/1k.bin"))
         return Start(time.perf_counter() - begin, running.cpu_s())
     finally:
         stop(running)

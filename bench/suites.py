@@ -55,4 +55,14 @@ SUITES = (
         (),
         ("flask", "django", "fastapi"),
     ),
+    Suite(
+        "services",
+        "Socket services, and downloads",
+        "`asyncio`, `uvloop` and `blocking` are programs of a few lines in bench/apps, each all that it takes; socat "
+        "runs a process for each connection, and all of them count. TCP clients are bare sockets, 64 of them at once.",
+        cases.SERVICES,
+        bars.SERVICES,
+        tuple(case.name for case in cases.SERVICES),
+        ("greet", "idle-echo", "get"),
+    ),
 )

@@ -1,8 +1,13 @@
 """The report keeps the last run of every suite; its bars say what was promised and what was measured."""
 
+from collections import Counter
+
 import pytest
-from bench.bars import Bar, Results, best_ratio, cpu, ratio
+from bench.bars import Bar, Results, best_ratio, cpu, fetch_ratio, ratio, turned_away
 from bench.cases import Case
+from bench.crowd import Crowd
+from bench.fetch import Fetch
+from bench.parts import PARTS
 from bench.process import Memory
 from bench.report import sections_of, suite_section, table, with_sections
 from bench.rounds import Outcome, Plan
@@ -76,3 +81,38 @@ def test_every_case_has_us_and_its_yardstick_among_its_servers(case: Case) -> No
 
 def test_a_table_has_its_first_column_to_the_left() -> None:
     assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
+
+
+def crowd(**failures: int) -> Crowd:
+    return Crowd(100, 0.5, 1.5, 0.25, 3 << 20, Counter(failures))
+
+
+def test_whoever_is_not_greeted_counts_whatever_the_reason() -> None:
+    found = Results(PLAN)
+    assert turned_away(found) is None
+    found.crowds["portico"] = [crowd(), crowd()]
+    assert turned_away(found) == 0
+    found.crowds["portico"] += [crowd(late=2, cut=1)]
+    assert turned_away(found) == 3
+
+
+def test_downloads_are_compared_by_their_medians() -> None:
+    found = Results(PLAN, fetches={"portico": [Fetch(1, 1), Fetch(1, 9), Fetch(1, 3)], "curl": [Fetch(1, 2)]})
+    assert fetch_ratio("curl")(found) == 1.5
+    assert fetch_ratio("httpx")(found) is None
+
+
+def test_the_section_of_services_has_crowds_and_downloads_and_says_who_is_missing() -> None:
+    found = Results(PLAN, crowds={"portico": [crowd(late=2), crowd(late=1, cut=1)]}, crowds_absent={"uvloop": "ended"})
+    found.fetches = {"portico": [Fetch(2.0, 0.5)], "curl": [Fetch(1.0, 1.0)]}
+    found.fetches_absent = {"httpx": "status 1"}
+    text = suite_section(next(suite for suite in SUITES if suite.name == "services"), found)
+    assert "| portico | 100 | 0.50 (0.50 - 0.50) | 1.50 (1.50 - 1.50) | " in text
+    assert "| 0.25 (0.25 - 0.25) | 3.0 | 3 late, 1 cut |" in text
+    assert "uvloop: not measured - ended." in text
+    assert "| portico | 0.50 | 0.50 | 2.00 | 537 |" in text
+    assert "httpx: not measured - status 1." in text
+
+
+def test_a_suite_has_no_part_that_nobody_measures() -> None:
+    assert {part for suite in SUITES for part in suite.extra} <= set(PARTS)
