@@ -13,6 +13,9 @@
     websocket.py   the codec, both roles          feed(bytes) -> events, send_*(...), outgoing() -> bytes
     messages.py    its vocabulary, and close frames
 
+    charset.py     people's text                  bytes <-> text, the charset found out
+    lines.py       lines of it                    feed(bytes) -> lines; what a terminal may be shown
+
 A codec is driven like this; nothing in it waits, and nothing in it raises for what a peer sent:
 
     events = codec.feed(data)        one exchange at a time: bytes behind it are kept
