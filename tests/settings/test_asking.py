@@ -2,10 +2,10 @@
 
 import pytest
 
-from portico.settings.asking import Fetch
+from portico.settings.asking import Fetch, Keep, Way
 from portico.settings.rows import Option, Unit, options_of
 
-GROUPS = (Fetch,)
+GROUPS = (Fetch, Keep, Way)
 ROWS = [row for group in GROUPS for row in options_of(group)]
 
 
@@ -22,9 +22,9 @@ def test_every_default_is_within_its_bounds(row: Option) -> None:
     assert row.default is None or (row.low or 0) <= row.default <= (row.high or float("inf"))
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_no_name_and_no_letter_stands_for_two_options(group: type) -> None:
-    rows = options_of(group)
+@pytest.mark.parametrize("groups", [(Fetch, Keep, Way)])
+def test_no_name_and_no_letter_stands_for_two_options_of_a_command(groups: tuple[type, ...]) -> None:
+    rows = [row for group in groups for row in options_of(group)]
     assert len({row.name for row in rows}) == len(rows)
     letters = [row.short for row in rows if row.short]
     assert len(set(letters)) == len(letters)

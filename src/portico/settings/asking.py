@@ -10,7 +10,7 @@ from portico.settings.rows import Unit, option
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """What `portico get` asks, how it gets there, and what becomes of the answer. Times in seconds."""
+    """What `portico get` asks."""
 
     method: str = option(
         "", Unit.TEXT, "request method (GET; POST with data)", "请求方法（默认 GET，有数据时为 POST）", short="-X"
@@ -67,6 +67,12 @@ class Fetch:
     compressed: bool = option(True, Unit.FLAG, "ask for a compressed answer", "请求压缩的响应")
     follow: bool = option(True, Unit.FLAG, "follow redirects", "跟随重定向")
     max_redirects: int = option(10, Unit.COUNT, "most redirects followed", "最多跟随的重定向次数", bounds=(1, 100))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """What becomes of an answer to `portico get`."""
+
     output: str = option(
         "",
         Unit.PATH,
@@ -93,6 +99,12 @@ class Fetch:
     )
     fail: bool = option(False, Unit.FLAG, "end with 4 for a status of 400 and above", "状态码为 400 及以上时以 4 结束")
     quiet: bool = option(False, Unit.FLAG, "no progress, no remarks", "不显示进度与说明", short="-q")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How the request of `portico get` gets there. Times in seconds."""
+
     insecure: bool = option(False, Unit.FLAG, "trust any certificate", "不验证证书", short="-k")
     cacert: str = option(
         "", Unit.PATH, "trust the certificates of this file alone", "只信任此文件中的证书", metavar="FILE"
