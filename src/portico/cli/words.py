@@ -28,6 +28,10 @@ TEXTS: dict[str, Text] = {
     "serve-arguments": Text("What to share", "共享什么"),
     "run-arguments": Text("What to run", "运行什么"),
     "other": Text("Other", "其他"),
+    "greet-arguments": Text("What to say", "问候什么"),
+    "reply-arguments": Text("What to answer", "回复什么"),
+    "own-options": Text("The service", "服务"),
+    "Service": Text("Talking with people", "与人对话"),
     "Listen": Text("Where to listen", "监听位置"),
     "Files": Text("What is served, and how", "提供哪些内容，如何提供"),
     "App": Text("The application", "应用"),
@@ -92,6 +96,27 @@ TEXTS: dict[str, Text] = {
         "HTTP/1.1，或 HTTP/1.0：连接不等待下一个请求",
     ),
     "module-commands": Text("the command line of Portico itself", "Portico 自己的命令行"),
+    # services
+    "greet": Text("send a text to whoever connects, and hang up (TCP)", "向每个连接者发送一段文字，然后断开（TCP）"),
+    "greet-text": Text("the text; a line feed is added", "要发送的文字，末尾自动换行"),
+    "greet-example": Text("greet whoever connects", "问候每个连接者"),
+    "reply": Text("show each message, and answer it with a text (TCP)", "显示收到的每条消息，并回复一段文字（TCP）"),
+    "reply-text": Text("the answer (ok, 问题正在处理中...)", "回复的文字（默认：ok, 问题正在处理中...）"),
+    "reply-example": Text("show what arrives, and answer it", "显示收到的消息并回复"),
+    "echo": Text("send back what arrives (TCP and UDP)", "原样送回收到的内容（TCP 与 UDP）"),
+    "echo-example": Text("both on port 8000", "两者都在 8000 端口"),
+    "time": Text(
+        "tell the time: strftime in a datagram, or one line by TCP", "报时：数据报里写 strftime 格式，TCP 则返回一行"
+    ),
+    "time-example": Text("UDP and TCP on port 8000", "UDP 与 TCP 都在 8000 端口"),
+    "time-zone": Text(
+        "time zone, as Asia/Shanghai or +08:00 (this machine's)", "时区，如 Asia/Shanghai 或 +08:00（默认本机时区）"
+    ),
+    "temperature": Text("convert °C to °F, or back (UDP)", "摄氏与华氏温度换算（UDP）"),
+    "temperature-example": Text("36.6 is answered with 97.88", "发来 36.6，答以 97.88"),
+    "temperature-to": Text("the scale of the answers (f)", "换算成哪种温标（默认 f）"),
+    "service-example-lan": Text("for every device on this network", "供局域网内的所有设备使用"),
+    "service-runs": Text("{what} service", "{what} 服务"),
     # start
     "serving": Text("serving {what}", "正在共享 {what}"),
     "read-only": Text("read-only", "只读"),
@@ -99,6 +124,8 @@ TEXTS: dict[str, Text] = {
     "found-in": Text("found in {where}", "依据 {where} 找到"),
     "mounted": Text("{path} is {what}", "{path} 对应 {what}"),
     "asgi": Text("ASGI", "ASGI"),
+    "stream": Text("a service for connections", "连接服务"),
+    "datagram": Text("a service for datagrams", "数据报服务"),
     "wsgi-threads": Text("WSGI, {n} threads", "WSGI，{n} 个线程", one="WSGI, 1 thread"),
     "wsgi-loop": Text("WSGI, on the event loop", "WSGI，在事件循环中运行"),
     "workers": Text("{n} workers", "{n} 个工作进程", one="1 worker"),
@@ -160,13 +187,72 @@ TEXTS: dict[str, Text] = {
         "served {requests}, {size} to {devices} in {time}", "共处理 {requests}，向 {devices}发送 {size}，用时 {time}"
     ),
     "requests": Text("{n} requests", "{n} 个请求", one="1 request"),
+    "served": Text("{n} connections and datagrams", "{n} 个连接与数据报", one="1 connection or datagram"),
     "devices": Text("{n} devices", "{n} 台设备", one="1 device"),
     "seconds": Text("{n} s", "{n} 秒"),
     "minutes": Text("{n} min", "{n} 分钟"),
     "hours": Text("{hours} h {n} min", "{hours} 小时 {n} 分钟"),
-    # get
+    # get: the keys Fetch, Keep and Way are groups of settings
+    "get": Text("ask a URL over HTTP, show the answer or save it", "通过 HTTP 请求一个网址，显示或保存结果"),
+    "get-arguments": Text("What to ask", "请求什么"),
+    "get-url": Text(
+        "https://HOST/PATH; without a scheme http, :8000 is this machine",
+        "https://主机/路径；省略协议即 http，:8000 表示本机",
+    ),
+    "Fetch": Text("What is sent", "发送什么"),
+    "Keep": Text("What becomes of the answer", "如何处理响应"),
+    "Way": Text("How it gets there", "如何到达"),
+    "get-example-show": Text("a page, readable on a terminal", "一个页面，在终端里便于阅读"),
+    "get-example-json": Text("send JSON, show both heads", "发送 JSON，并显示双方的头部"),
+    "get-example-save": Text("save a file; go on where it was cut off", "保存文件；中断后接着下载"),
+    "get-example-parallel": Text("a large file over four connections", "用四个连接下载一个大文件"),
+    "get-codes": Text(
+        "Ends with 0 when done, 1 when the network or the server failed, 2 when the words make no sense, 4 for a status "
+        "of 400 and above with --fail, 130 after Ctrl-C. Files are asked for as they are; anything else compressed. "
+        "Each option can come from the environment: --timeout is PORTICO_GET_TIMEOUT. "
+        "PORTICO_LANG=en or zh chooses the language.",
+        "成功以 0 结束，网络或服务器出错以 1 结束，命令写错以 2 结束，加了 --fail 且状态码为 400 及以上以 4 结束，"
+        "Ctrl-C 以 130 结束。保存文件时请求原样内容，其他情况请求压缩内容。每个选项都可以用环境变量设置："
+        "--timeout 对应 PORTICO_GET_TIMEOUT。PORTICO_LANG=en 或 zh 选择语言。",
+    ),
+    "get-saved": Text("saved {path}, {size} in {time} ({rate}/s)", "已保存 {path}，{size}，用时 {time}（{rate}/s）"),
+    "get-there": Text("{path} is there already", "{path} 已经存在"),
+    "get-binary": Text(
+        "not shown: {type} is no text; -o FILE or -O saves it", "未显示：{type} 不是文本；用 -o 文件 或 -O 保存"
+    ),
+    "get-no-type": Text("what came", "收到的内容"),
+    "get-go-on": Text("{why}; run it again with --continue", "{why}；加上 --continue 再运行一次即可继续"),
+    "get-stopped": Text(
+        "stopped at {done}; the same line with --continue goes on",
+        "已停止，已下载 {done}；加上 --continue 再运行一次即可继续",
+    ),
+    "get-stopped-lost": Text("stopped at {done}; {path} is not whole", "已停止，已下载 {done}；{path} 不完整"),
     "get-of": Text("{done} of {total}", "{done} / {total}"),
     "get-left": Text("{time} left", "剩余 {time}"),
+    # connect
+    "connect": Text(
+        "talk to a TCP, TLS, UDP or unix socket, or wait for somebody",
+        "与 TCP、TLS、UDP 或 unix 套接字对话，或等待对方连接",
+    ),
+    "connect-arguments": Text("Whom to talk to", "与谁对话"),
+    "connect-address": Text(
+        "HOST:PORT, :PORT (this machine), tls://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME",
+        "主机:端口、:端口（本机）、tls://主机:端口、udp://主机:端口、unix:路径、unix:@名称",
+    ),
+    "Connect": Text("How to talk", "如何对话"),
+    "connect-example-tcp": Text(
+        "type lines, see what comes; Ctrl-D ends our side", "输入文字并查看回复；按 Ctrl-D 结束发送"
+    ),
+    "connect-example-tls": Text("the same over TLS, for a protocol of old", "经 TLS 对话，适合以 CRLF 换行的协议"),
+    "connect-example-udp": Text("each line is a datagram", "每行是一个数据报"),
+    "connect-example-listen": Text("wait for somebody on every interface", "在所有网卡上等待对方连接"),
+    "connect-example-file": Text("send a file, exactly as it is", "原样发送一个文件"),
+    "connect-connected": Text(
+        "connected to {peer}; Ctrl-D ends our side, Ctrl-C all", "已连接 {peer}；Ctrl-D 结束发送，Ctrl-C 退出"
+    ),
+    "connect-waiting": Text("waiting on {address}", "正在 {address} 等待连接"),
+    "connect-ended": Text("{peer} has ended the conversation", "{peer} 已结束对话"),
+    "connect-insecure": Text("; --insecure goes on all the same", "；加上 --insecure 可忽略此问题"),
     # mistakes
     "see-help": Text("{command} --help tells more", "详见 {command} --help"),
     "no-option": Text("there is no option {name}", "没有 {name} 这个选项"),

@@ -34,31 +34,33 @@ class Piece:
 class Notes:
     """Of what a `.part` is a part.
 
-    url: as it was asked for. etag: strong, with its quotes. size: of the whole file, None where unknown.
+    url: as it was asked for. validator: a strong ETag with its quotes, or a date of Last-Modified that can be trusted. size: of the whole file, None where unknown.
     pieces: of which the file consists where it was made room for beforehand; where it was not, none, and the length of
     the file says how much is there.
     """
 
     url: str
-    etag: str
+    validator: str
     size: int | None
     pieces: list[Piece] = field(default_factory=list)
 
     def dumps(self) -> str:
         """Write them as JSON."""
         pieces = [[piece.start, piece.length, piece.done] for piece in self.pieces]
-        return json.dumps({"url": self.url, "etag": self.etag, "size": self.size, "pieces": pieces})
+        return json.dumps({"url": self.url, "validator": self.validator, "size": self.size, "pieces": pieces})
 
 
 def loads_notes(text: str) -> Notes | None:
     """Read what `Notes.dumps` wrote; None for anything else."""
     try:
         found = json.loads(text)
-        notes = Notes(found["url"], found["etag"], found["size"], [Piece(*piece) for piece in found["pieces"]])
+        notes = Notes(found["url"], found["validator"], found["size"], [Piece(*piece) for piece in found["pieces"]])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     numbers = [number for piece in notes.pieces for number in (piece.start, piece.length, piece.done)]
-    is_ours = isinstance(notes.url, str) and isinstance(notes.etag, str) and _are_counts([notes.size or 0, *numbers])
+    is_ours = (
+        isinstance(notes.url, str) and isinstance(notes.validator, str) and _are_counts([notes.size or 0, *numbers])
+    )
     return notes if is_ours and _fill(notes) else None
 
 

@@ -1,0 +1,75 @@
+"""Cookies in a file, as curl keeps them: read before the first request, written after the last.
+
+In: a path. Out: a jar; and the file, whole or as it was, readable by its owner alone.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from portico.errors import ConfigError
+
+if TYPE_CHECKING:
+    from portico.http.jar import Jar
+    from portico.http.url import Url
+
+
+class WholeSeconds:
+    """A jar whose clock has whole seconds, as its file has; a client's has fractions."""
+
+    def __init__(self, jar: "Jar") -> None:
+        self._jar = jar
+
+    def store(self, url: "Url", set_cookie: str, now_s: float) -> object:
+        """Keep what a Set-Cookie field says."""
+        return self._jar.store(url, set_cookie, int(now_s))
+
+    def field_for(self, url: "Url", now_s: float) -> str:
+        """Return the Cookie field for a request, "" for none."""
+        return self._jar.field_for(url, int(now_s))
+
+
+@contextmanager
+def kept_jar(path: str) -> Iterator[WholeSeconds | None]:
+    """Yield the jar of a file, and write it back whatever happens; None where `path` is "".
+
+    A file that does not exist is an empty jar. Raises ConfigError where it cannot be read or written.
+    """
+    if not path:
+        yield None
+        return
+    from portico.http.jar import Jar
+
+    jar = Jar.loads(_read(path))
+    before = jar.dumps()
+    try:
+        yield WholeSeconds(jar)
+    finally:
+        after = jar.dumps()
+        if after != before:
+            _write(path, after)
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except OSError as exc:
+        raise ConfigError(f"--cookies {path} cannot be read: {exc.strerror}") from exc
+
+
+def _write(path: str, text: str) -> None:
+    """Write a new file for its owner alone, and rename it over the old one."""
+    fresh = f"{os.path.realpath(path)}.{os.getpid()}.new"
+    try:
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(fresh, os.path.realpath(path))
+    except OSError as exc:
+        with suppress(OSError):
+            os.unlink(fresh)
+        raise ConfigError(f"--cookies {path} cannot be written: {exc.strerror}") from exc
