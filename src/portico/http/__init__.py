@@ -22,6 +22,8 @@ How a client finds its way:
 
     url.parse_url(text)                           what somebody typed
     url.join(url, values["location"])             where a redirect leads
+    jar.field_for(url, now_s)                     which cookies go along
+    jar.store(url, value, now_s)                  which come back
 
 `fields` holds the grammar that the others share: tokens, quoted strings, lists, parameters, weights.
 `message` holds the request and response themselves; `cookies` stands alone.
