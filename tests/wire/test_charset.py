@@ -98,8 +98,23 @@ def test_where_the_last_byte_is_a_letter(name: str, expected: bool) -> None:
         ("时间：%Y年".encode("gbk"), "时间：%Y年", "gb18030"),
         # The text by which a Windows editor became known for guessing wrong: C1 AA is no UTF-8 (RFC 3629 section 3).
         ("联通".encode("gbk"), "联通", "gb18030"),
-        # GBK that is valid UTF-8 as well.
-        ("一".encode("gbk"), "һ", "utf-8"),
+        # GBK that is valid UTF-8 as well, but not what anybody writes: һ, ʱ, л, лл
+        ("一".encode("gbk"), "一", "gb18030"),
+        ("时".encode("gbk"), "时", "gb18030"),
+        ("谢".encode("gbk"), "谢", "gb18030"),
+        ("ok 谢谢!".encode("gbk"), "ok 谢谢!", "gb18030"),
+        # ... and what somebody does
+        ("36.6°C".encode(), "36.6°C", "utf-8"),
+        ("é".encode(), "é", "utf-8"),
+        ("über".encode(), "über", "utf-8"),
+        ("да".encode(), "да", "utf-8"),
+        ("Привет".encode(), "Привет", "utf-8"),
+        ("спб".encode(), "спб", "utf-8"),
+        ("λ".encode(), "λ", "utf-8"),
+        ("שלום".encode(), "שלום", "utf-8"),
+        ("ʱə".encode(), "ʱə", "utf-8"),
+        ("谢谢".encode(), "谢谢", "utf-8"),
+        ("茅".encode("gbk"), "é", "utf-8"),
         ("浣犲ソ".encode("gbk"), HELLO, "utf-8"),
         # One character of GBK, or the beginning of one in UTF-8: a whole one it is.
         ("浣".encode("gbk"), "浣", "gb18030"),
@@ -143,7 +158,7 @@ def test_a_charset_that_is_fixed_stays(encoding: str, data: bytes, text: str, ch
         # ... and where it is neither ...
         ([HELLO.encode("gbk"), b"\xff ", b"\xc4\xe3"], [HELLO, "\ufffd ", "你"], "gb18030"),
         # ... until a piece can only be the other.
-        (["一".encode("gbk"), HELLO.encode("gbk"), "一".encode("gbk")], ["һ", HELLO, "一"], "gb18030"),
+        (["茅".encode("gbk"), HELLO.encode("gbk"), "茅".encode("gbk")], ["é", HELLO, "茅"], "gb18030"),
         (["浣".encode("gbk"), b"\xa0", "你".encode()], ["", "你", "你"], "utf-8"),
         ([HELLO.encode("gbk"), "é!".encode()[1:], "你!".encode()], [HELLO, "\ufffd!", "你!"], "utf-8"),
         # A mark where the conversation begins, and only there.
@@ -201,13 +216,19 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 PLACES = st.lists(st.integers(0, 10_000), max_size=20)
 
 
-@given(st.text(), PLACES)
-@example("你😀é", list(range(9)))
-def test_utf_8_is_read_back_however_cut(text: str, places: list[int]) -> None:
+@given(st.text(), PLACES, st.sampled_from(["你", "é", "\ufeff", "😀"]))
+@example("😀一л", list(range(12)), "你")
+def test_utf_8_is_read_back_however_cut(text: str, places: list[int], first: str) -> None:
     charset = Charset()
-    pieces = [charset.decode(piece) for piece in cut(text.encode(), places)]
-    assert "".join(pieces) == text.removeprefix("\ufeff")
+    pieces = [charset.decode(piece) for piece in cut((first + text).encode(), places)]
+    assert "".join(pieces) == (first + text).removeprefix("\ufeff")
     assert charset.name == "utf-8"
+
+
+@given(st.text(st.characters(max_codepoint=0x17F)), PLACES)
+def test_latin_in_utf_8_is_read_back_however_cut(text: str, places: list[int]) -> None:
+    charset = Charset()
+    assert "".join(map(charset.decode, cut(text.encode(), places))) == text
 
 
 @given(st.text(), PLACES)

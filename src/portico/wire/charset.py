@@ -9,8 +9,11 @@ In: bytes in pieces, however cut. Out: text, and the name of the charset to answ
 
 "auto" takes bytes that are valid UTF-8 for UTF-8, else valid GB18030 for GB18030, else UTF-8 with U+FFFD for what is
 neither. ASCII is the same in both and decides nothing. What is decided stays, until a piece comes that cannot be the
-one and can be the other. Two bytes may be both, as the GBK of 一, which is also UTF-8 for U+04BB: UTF-8 wins, and the
-next longer text corrects it.
+one and can be the other.
+
+A few characters of GBK may be valid UTF-8 of two bytes each: 谢谢 is also лл, 时 is ʱ, and 茅 is é. Before anything is
+decided, such bytes are GBK where as UTF-8 nobody would write them: letters of no living alphabet, or Cyrillic without a
+vowel. The others are UTF-8, and the next longer text corrects it.
 
 GBK, GB2312 and code page 936 are read and written as GB18030, which contains them. Every charset here keeps ASCII where
 it is and has no line feed inside a character, so that lines can be told apart before they are decoded; that excludes
@@ -18,6 +21,7 @@ UTF-16, UTF-32, EBCDIC and the charsets that shift by escapes.
 """
 
 import codecs
+import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -45,6 +49,13 @@ _OTHER = {UTF_8: GB18030, GB18030: UTF_8}
 _MOST_NAME_CHARS = 40
 _BYTE_ORDER_MARK = "\ufeff"
 _UNREADABLE = "\ufffd"
+
+# Common characters of GB2312 (rows 34 to 55, the first third of each), which are UTF-8 too.
+_AMBIGUOUS = re.compile(rb"(?:[\0-\x7f]|[\xc2-\xd7][\xa1-\xbf])*")
+# Of what UTF-8 writes in two bytes: neither Latin, Greek, Cyrillic, Hebrew nor a sign of Latin-1.
+_FOREIGN = re.compile("[\u0180-\u036f\u0460-\u058f]")
+_CYRILLIC = re.compile("[\u0400-\u045f]")
+_VOWEL = re.compile("[аеёиоуыэюяєіїў]", re.IGNORECASE)
 
 
 class Decoded(NamedTuple):
@@ -138,7 +149,7 @@ class Charset:
     def _decide(self, data: bytes, final: bool) -> str:
         for name in (self.name, _OTHER[self.name]):
             text, held = _strict(name, data)
-            if text is None or (final and held and not self._is_decided):
+            if text is None or (not self._is_decided and ((final and held) or _is_doubtful(name, data, text))):
                 continue
             if not text.isascii():
                 self.name = name
@@ -157,6 +168,13 @@ def _strict(name: str, data: bytes) -> tuple[str | None, bytes]:
         return decoder.decode(data), decoder.getstate()[0]
     except UnicodeDecodeError:
         return None, b""
+
+
+def _is_doubtful(name: str, data: bytes, text: str) -> bool:
+    """Say whether bytes that are valid UTF-8 are rather GBK."""
+    if name != UTF_8 or not _AMBIGUOUS.fullmatch(data):
+        return False
+    return bool(_FOREIGN.search(text) or (_CYRILLIC.search(text) and not _VOWEL.search(text)))
 
 
 def _lenient(name: str, data: bytes, final: bool) -> tuple[str, bytes]:

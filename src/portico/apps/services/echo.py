@@ -1,0 +1,23 @@
+"""Echo: what a peer sends comes back, byte for byte (RFC 862)."""
+
+from portico.apps.services.question import ANSWERING_MACHINES
+from portico.server.service import DatagramService, Peer, StreamService
+from portico.server.stream import Stream
+
+
+def echo() -> tuple[StreamService, DatagramService]:
+    """Make both services: for connections, where the peer may end its side first, and for datagrams.
+
+    A datagram from a port of the services that answer everything gets none, or two of them would never stop.
+    """
+    return StreamService(_send_back, "echo"), DatagramService(_answer, "echo", is_quick=True)
+
+
+async def _send_back(stream: Stream) -> None:
+    receive, send = stream.receive, stream.send
+    while data := await receive():
+        await send(data)
+
+
+def _answer(datagram: bytes, peer: Peer) -> bytes | None:
+    return None if peer.port in ANSWERING_MACHINES else datagram
