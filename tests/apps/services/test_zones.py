@@ -47,6 +47,7 @@ def test_nothing_is_this_machines(text: str) -> None:
         ("Europe/Berln", "'Europe/Berln' is not a time zone; did you mean Europe/Berlin"),
         ("Shanghia", "'Shanghia' is not a time zone; did you mean Asia/Shanghai"),
         ("Mars/Olympus_Mons", "'Mars/Olympus_Mons' is not a time zone; write it as Asia/Shanghai, UTC or +08:00"),
+        ("America/Argentina", "'America/Argentina' is not a time zone; did you mean"),
         ("+25:00", "'+25:00' is not a time zone; write it as"),
         ("+08:60", "'+08:60' is not a time zone; write it as"),
         ("+１:00", "'+１:00' is not a time zone; write it as"),

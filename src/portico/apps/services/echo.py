@@ -1,8 +1,12 @@
 """Echo: what a peer sends comes back, byte for byte (RFC 862)."""
 
+from typing import TYPE_CHECKING
+
 from portico.apps.services.question import ANSWERING_MACHINES
 from portico.server.service import DatagramService, Peer, StreamService
-from portico.server.stream import Stream
+
+if TYPE_CHECKING:
+    from portico.server.stream import Stream
 
 
 def echo() -> tuple[StreamService, DatagramService]:
@@ -13,7 +17,7 @@ def echo() -> tuple[StreamService, DatagramService]:
     return StreamService(_send_back, "echo"), DatagramService(_answer, "echo", is_quick=True)
 
 
-async def _send_back(stream: Stream) -> None:
+async def _send_back(stream: "Stream") -> None:
     receive, send = stream.receive, stream.send
     while data := await receive():
         await send(data)

@@ -1,7 +1,11 @@
 """The greeting: whoever connects gets one text, and is hung up on."""
 
+from typing import TYPE_CHECKING
+
 from portico.server.service import StreamService
-from portico.server.stream import Stream
+
+if TYPE_CHECKING:
+    from portico.server.stream import Stream
 
 
 def greet(text: str, *, encoding: str = "") -> StreamService:
@@ -12,7 +16,7 @@ def greet(text: str, *, encoding: str = "") -> StreamService:
     """
     line = text if text.endswith("\n") else text + "\n"
 
-    async def send_greeting(stream: Stream) -> None:
+    async def send_greeting(stream: "Stream") -> None:
         await stream.send(line)
 
     return StreamService(send_greeting, "greet", encoding=encoding)

@@ -6,11 +6,14 @@ lines; until then, what stands behind the last line feed of a piece is a message
 """
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from portico.server.service import StreamService
-from portico.server.stream import Stream
 from portico.wire.charset import Charset
 from portico.wire.lines import LineReader
+
+if TYPE_CHECKING:
+    from portico.server.stream import Stream
 
 DEFAULT_TEXT = "ok, 问题正在处理中..."
 MAX_MESSAGE = 64 * 1024
@@ -50,7 +53,7 @@ def reply(text: str = DEFAULT_TEXT, *, encoding: str = "") -> StreamService:
     """
     answer = text + "\n"
 
-    async def reply_to_each(stream: Stream) -> None:
+    async def reply_to_each(stream: "Stream") -> None:
         messages = Messages(LineReader(MAX_MESSAGE, is_telnet=not Charset(stream.encoding).has_byte_ff))
         while piece := await stream.receive(_PIECE_BYTES):
             if count := _tell_all(stream, messages.feed(piece)):
@@ -61,7 +64,7 @@ def reply(text: str = DEFAULT_TEXT, *, encoding: str = "") -> StreamService:
     return StreamService(reply_to_each, "reply", encoding=encoding)
 
 
-def _tell_all(stream: Stream, messages: Iterable[bytes]) -> int:
+def _tell_all(stream: "Stream", messages: Iterable[bytes]) -> int:
     """Write messages to the log; return how many there were."""
     count = 0
     for count, message in enumerate(messages, 1):  # noqa: B007  the count is what is returned

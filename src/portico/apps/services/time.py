@@ -9,13 +9,16 @@ Answers are remembered for their second, since many ask the same; those with fra
 import time as clocks
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from portico.apps.services.question import ANSWERING_MACHINES, Mistake, read_question
 from portico.apps.services.strftime import compile_format
 from portico.apps.services.zones import parse_zone
 from portico.server.service import DatagramService, Peer, StreamService
-from portico.server.stream import Stream
 from portico.wire.charset import find_charset
+
+if TYPE_CHECKING:
+    from portico.server.stream import Stream
 
 DEFAULT_FORMAT = "%Y-%m-%d %X"
 MAX_FORMAT_CHARS = 64
@@ -35,7 +38,7 @@ def time(
     """
     answers = TimeAnswers(tz, encoding, clock)
 
-    async def tell_time(stream: Stream) -> None:
+    async def tell_time(stream: "Stream") -> None:
         await stream.send(answers.line())
 
     return StreamService(tell_time, "time", encoding=encoding), DatagramService(answers, "time", is_quick=True)
