@@ -182,6 +182,13 @@ def test_a_cookie_expires() -> None:
     assert sent(jar, HTTPS, NOW + 10) == ""
 
 
+def test_a_clock_with_fractions() -> None:
+    jar = Jar()
+    assert jar.store(parse_url(HTTPS), "n=v; Max-Age=10", NOW + 0.75)
+    assert jar.field_for(parse_url(HTTPS), NOW + 9.5) == "n=v"
+    assert f"\t{NOW + 10}\t" in jar.dumps(NOW + 9.5)
+
+
 @pytest.mark.parametrize("lasting", ["Max-Age=999999999", "Max-Age=9999999999999999999", "Expires=1 jan 2090 1:1:1"])
 def test_no_cookie_lasts_for_ever(lasting: str) -> None:
     assert [cookie.expires_s for cookie in filled((HTTPS, f"n=v; {lasting}"))] == [NOW + LONGEST_S]

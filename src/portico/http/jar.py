@@ -66,7 +66,7 @@ class Cookie:
     http_only: bool = False
     expires_s: int | None = None
 
-    def is_expired(self, now_s: int) -> bool:
+    def is_expired(self, now_s: float) -> bool:
         return self.expires_s is not None and self.expires_s <= now_s
 
 
@@ -102,7 +102,7 @@ class Jar:
     def __iter__(self) -> Iterator[Cookie]:
         return iter([kept.cookie for cookies in self._domains.values() for kept in cookies.values()])
 
-    def store(self, url: Url, value: str, now_s: int) -> bool:
+    def store(self, url: Url, value: str, now_s: float) -> bool:
         """Take in one Set-Cookie field (5.6, 5.7). A date in the past removes the cookie of that name.
 
         url: that was asked. value: of the field; each field by itself, never joined. now_s: seconds since 1970.
@@ -112,13 +112,13 @@ class Jar:
         if found is None:
             return False
         name, text, attributes = found
-        cookie = _make_cookie(url, (name, text), attributes, now_s=now_s)
+        cookie = _make_cookie(url, (name, text), attributes, now_s=int(now_s))
         if cookie is None or not (_keeps_promise(cookie, attributes) and self._spares_secure_ones(cookie, url)):
             return False
         self._put(cookie, now_s)
         return True
 
-    def field_for(self, url: Url, now_s: int) -> str:
+    def field_for(self, url: Url, now_s: float) -> str:
         """Return the value of Cookie for a request (5.7.3): longer paths first, then what is older.
 
         Returns "" where no cookie fits; then send no field.
@@ -155,7 +155,7 @@ class Jar:
                 jar._put(cookie, None)
         return jar
 
-    def dumps(self, now_s: int = 0) -> str:
+    def dumps(self, now_s: float = 0) -> str:
         """Write the cookies in the same format, those of the session too, with 0 for their date, as curl does.
 
         now_s: what has expired by then is left out. The text is as good as a password: whoever makes a file of it
@@ -183,7 +183,7 @@ class Jar:
             for other in self
         )
 
-    def _put(self, cookie: Cookie, now_s: int | None) -> None:
+    def _put(self, cookie: Cookie, now_s: float | None) -> None:
         """Add or replace; None for `now_s` takes what may have expired as it is."""
         cookies = self._domains.get(cookie.domain, {})
         old = cookies.get(_key(cookie))
@@ -204,7 +204,7 @@ class Jar:
         """Return the cookies of the domain that has most: whoever floods the jar loses first."""
         return list(max(self._domains.values(), key=len).values())
 
-    def _evict(self, cookies: dict[_Key, _Kept], now_s: int) -> None:
+    def _evict(self, cookies: dict[_Key, _Kept], now_s: float) -> None:
         """Remove one: an expired one, or one that needs no TLS, and of those the one not used for longest (5.7)."""
         worst = min(
             cookies.values(), key=lambda kept: (not kept.cookie.is_expired(now_s), kept.cookie.secure, kept.used)
