@@ -1,10 +1,13 @@
 """Reach, and buckets under a clock that the test moves."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portico.server.buckets import Buckets, Reach, bucket_of, reach_of
+from portico.server.buckets import LARGER, LOOPING, TOO_MANY, Bounds, Buckets, Reach, bucket_of, reach_of
+from portico.server.service import Peer
 
 
 @pytest.mark.parametrize(
@@ -122,3 +125,58 @@ def test_never_more_than_the_burst_and_the_rate(rate: int, steps: list[float]) -
         now_s += step_s
         granted += buckets.take("a", now_s)
         assert granted <= rate + now_s * rate + 1e-6
+
+
+def at(now_s: float) -> Callable[[], float]:
+    return lambda: now_s
+
+
+BOUNDS = [
+    # host, port, bytes asked, bytes answered, may amplify, objection
+    ("127.0.0.1", 5000, 0, 60_000, False, ""),
+    ("127.0.0.1", 7, 0, 60_000, False, ""),
+    ("192.168.1.5", 5000, 0, 60_000, False, ""),
+    ("fe80::1%eth0", 5000, 1, 100, False, ""),
+    ("192.168.1.5", 7, 5, 5, False, LOOPING),
+    ("192.168.1.5", 7, 5, 5, True, ""),
+    ("8.8.8.8", 5000, 10, 10, False, ""),
+    ("8.8.8.8", 5000, 10, 0, False, ""),
+    ("8.8.8.8", 5000, 10, 11, False, LARGER),
+    ("8.8.8.8", 5000, 0, 1, False, LARGER),
+    ("8.8.8.8", 5000, 0, 0, False, LARGER),
+    ("8.8.8.8", 5000, 10, 11, True, ""),
+    ("8.8.8.8", 53, 10, 10, False, LOOPING),
+    ("2001:db8::1", 5000, 10, 11, False, LARGER),
+]
+
+
+@pytest.mark.parametrize(("host", "port", "asked", "answered", "may_amplify", "objection"), BOUNDS)
+def test_bounds(host: str, port: int, asked: int, answered: int, may_amplify: bool, objection: str) -> None:
+    assert Bounds(1, may_amplify).objection(Peer(host, port), asked, answered, at(0.0)) == objection
+
+
+@pytest.mark.parametrize("may_amplify", [False, True])
+def test_the_rate_is_for_every_address_but_loopback(may_amplify: bool) -> None:
+    bounds = Bounds(2, may_amplify)
+    for host, answers in (("127.0.0.1", 9), ("10.0.0.1", 2), ("8.8.8.8", 2), ("2001:db8::1", 2), ("2001:db8::2", 0)):
+        found = [bounds.objection(Peer(host, 5000), 1, 1, at(1.0)) for _ in range(9)]
+        assert found == [""] * answers + [TOO_MANY] * (9 - answers)
+
+
+def test_what_a_rule_keeps_back_costs_no_token() -> None:
+    bounds = Bounds(1, False)
+    assert bounds.objection(Peer("8.8.8.8", 5000), 1, 2, at(1.0)) == LARGER
+    assert bounds.objection(Peer("8.8.8.8", 5000), 1, 1, at(1.0)) == ""
+
+
+def test_how_far_an_address_is_can_be_said_otherwise() -> None:
+    bounds = Bounds(1, False, lambda host: Reach.PUBLIC)
+    assert bounds.objection(Peer("127.0.0.1", 5000), 1, 2, at(1.0)) == LARGER
+
+
+def test_no_number_of_loopback_addresses_is_too_large() -> None:
+    bounds = Bounds(1, False)
+    for number in range(10_002):
+        peer = Peer(f"127.1.{number // 256}.{number % 256}", 5000)
+        assert bounds.objection(peer, 0, 9, at(1.0)) == ""
+    assert bounds.objection(peer, 0, 9, at(1.0)) == ""

@@ -3,15 +3,19 @@
     reach_of(host)             this machine, its own network, or the internet
     bucket_of(host)            whose bucket it shares: an IPv6 host has its /64, which is what one customer gets
     Buckets.take(key, now_s)   whether one more may be sent now
+    Bounds.objection(...)      the rules for the answers of a datagram service, all together
 
 Anybody can write anybody's address into a datagram, so an answer may hit somebody who never asked. Pure: time is passed
 in. Invariant: no peer, however many addresses it writes, makes a table grow beyond its bound.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
+
+from portico.server.service import Peer
 
 _MAX_KEYS: Final = 10_000
 _BURST_S: Final = 1.0
@@ -108,3 +112,43 @@ class Buckets:
             return False
         self._young[key] = full_s + self._interval_s
         return True
+
+
+LARGER: Final = "no answer: it would be larger than the request"
+TOO_MANY: Final = "no answer: too many to this address"
+LOOPING: Final = "no answer: the port is another service's"
+
+# Echo, daytime, quote of the day, chargen, time, DNS, TFTP, NTP: each may answer whatever it gets, for ever where that
+# is another such service (CVE-1999-0103, CVE-2024-2169).
+_LOOPING_PORTS: Final = frozenset({7, 13, 17, 19, 37, 53, 69, 123})
+
+
+class Bounds:
+    """The bounds on the answers of one datagram service.
+
+    rate: answers a second to one address. may_amplify: as of `DatagramService`. reach: tells how far an address is.
+    """
+
+    __slots__ = ("_buckets", "_may_amplify", "_near", "_reach")
+
+    def __init__(self, rate: float, may_amplify: bool, reach: Callable[[str], Reach] = reach_of) -> None:
+        self._buckets = Buckets(rate)
+        self._may_amplify = may_amplify
+        self._reach = reach
+        self._near: set[str] = set()  # loopback addresses; there are few, but who listens on all of 127/8 may meet all
+
+    def objection(self, peer: Peer, asked_bytes: int, answer_bytes: int, now: Callable[[], float]) -> str:
+        """Say why an answer must not be sent, "" where it may; then it counts. now: monotonic seconds."""
+        if peer.host in self._near:
+            return ""
+        reach = self._reach(peer.host)
+        if reach is Reach.LOOPBACK:
+            if len(self._near) < _MAX_KEYS:
+                self._near.add(peer.host)
+            return ""
+        if not self._may_amplify:
+            if reach is Reach.PUBLIC and (answer_bytes > asked_bytes or not asked_bytes):
+                return LARGER
+            if peer.port in _LOOPING_PORTS:
+                return LOOPING
+        return "" if self._buckets.take(bucket_of(peer.host), now()) else TOO_MANY
