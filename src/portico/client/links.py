@@ -112,6 +112,7 @@ class _Socket:
         self.charset = charset or Charset()
         self.timeout_s = timeout_s
         self._sock = sock
+        self._is_aborted = False
         sock.setblocking(False)
 
     def __enter__(self) -> Self:
@@ -132,6 +133,7 @@ class _Socket:
 
     def abort(self) -> None:
         """End both ways at once: a thread that waits here returns, or fails. The object is still to be closed."""
+        self._is_aborted = True
         with suppress(OSError):  # it is closed, or the peer was faster
             # Not TLS's own shutdown, which would forget the TLS beneath a thread that uses it.
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
@@ -335,6 +337,8 @@ class DatagramLink(_Socket):
             try:
                 return self._sock.recv(limit)
             except BlockingIOError:
+                if self._is_aborted:  # poll says that there is something, recv that there is not
+                    return b""
                 self._wait(select.POLLIN, timeout_s)
             except OSError as exc:
                 raise self._lost(exc) from exc

@@ -1,5 +1,6 @@
 """The options of clients.
 
+Connect    whom to talk to, and how                                      (cli/)
 Fetch      what an HTTP request asks, and what becomes of the answer    (cli/)
 """
 
@@ -127,4 +128,48 @@ class Way:
     timeout: float = option(60.0, Unit.SECONDS, "longest silence", "最长的静默时间", bounds=(0.01, 86_400))
     max_time: float | None = option(
         None, Unit.SECONDS, "time for all of it", "全部过程的时限", bounds=(0.01, 31_536_000)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connect:
+    """How `portico connect` finds somebody, and how it talks. Times in seconds."""
+
+    listen: bool = option(
+        False, Unit.FLAG, "wait at the address until somebody connects", "在此地址等待对方连接", short="-l"
+    )
+    keep: bool = option(
+        False,
+        Unit.FLAG,
+        "go on sending after the peer has ended its side; with --listen: wait for the next one",
+        "对方结束发送后仍继续发送；与 --listen 同用：等待下一个连接",
+        short="-k",
+    )
+    encoding: str = option(
+        "auto",
+        Unit.TEXT,
+        "charset of the text on the terminal (auto: UTF-8 or GB18030, as the peer writes)",
+        "终端上文本的字符编码（auto：随对方使用 UTF-8 或 GB18030）",
+        short="-e",
+        metavar="NAME",
+    )
+    crlf: bool = option(False, Unit.FLAG, "end what we send with CRLF", "发送的每行以 CRLF 结尾")
+    hex: bool = option(
+        False, Unit.FLAG, "show both directions as hex and text", "以十六进制与文本显示双向数据", short="-x"
+    )
+    wait: float | None = option(
+        None,
+        Unit.SECONDS,
+        "silence that ends it after the end of our input (the peer decides; UDP: 1s)",
+        "输入结束后，静默多久即退出（默认等对方结束；UDP 为 1s）",
+        bounds=(0, 31_536_000),
+    )
+    connect_timeout: float = option(10.0, Unit.SECONDS, "time to connect", "建立连接的时限", bounds=(0.01, 86_400))
+    insecure: bool = option(False, Unit.FLAG, "tls: trust any certificate", "tls：不验证证书")
+    cacert: str = option(
+        "", Unit.PATH, "tls: trust the certificates of this file alone", "tls：只信任此文件中的证书", metavar="FILE"
+    )
+    cert: str = option("", Unit.PATH, "tls: our own certificate", "tls：客户端证书", metavar="FILE")
+    key: str = option(
+        "", Unit.PATH, "tls: its key, where not in the same file", "tls：证书的私钥（不在同一文件时）", metavar="FILE"
     )
