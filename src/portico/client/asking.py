@@ -6,7 +6,7 @@ sent is a UsageError before anything is connected.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from portico import __version__
 from portico.client.body import Body, Given, form_body, json_body, make_body
@@ -17,6 +17,7 @@ from portico.client.route import Observer, Route, basic
 from portico.client.timeouts import Timeouts
 from portico.errors import UsageError, excerpt
 from portico.http.fields import is_token
+from portico.http.jar import Jar
 from portico.http.url import Pairs, Url, parse_url
 from portico.settings import GIB, MIB
 from portico.wire.fields import check_field
@@ -31,25 +32,13 @@ _PATIENCE: Final = Timeouts()
 FieldPairs = Iterable[tuple[str, str | None]] | Mapping[str, str | None] | Mapping[str, str]
 
 
-class CookieJar(Protocol):
-    """Keeps cookies between requests; http.jar.Jar is one."""
-
-    def store(self, url: Url, set_cookie: str, now_s: float) -> object:
-        """Keep what a Set-Cookie field of a response from `url` says, if it may be kept."""
-        ...
-
-    def field_for(self, url: Url, now_s: float) -> str:
-        """Return the Cookie field for a request to `url`, "" for none."""
-        ...
-
-
 @dataclass(kw_only=True, eq=False)
 class Profile:
     """What holds for every request of one client.
 
-    timeouts: how long to wait. jar: keeps cookies; None keeps none. follow: most redirects that are followed, one after
-    the other; 0 returns them instead. proxies: None for those that the environment names. tls: what TLS is spoken with;
-    None trusts whom the system trusts. unix: path of a socket that every request goes to, "" for none.
+    timeouts: how long to wait. jar: keeps cookies; None for one of its own. follow: most redirects that are followed,
+    one after the other; 0 returns them instead. proxies: None for those that the environment names. tls: what TLS is
+    spoken with; None trusts whom the system trusts. unix: path of a socket for every request, "" for none.
     fields: said in every request, unless it says otherwise; a value of None leaves out what would be said.
     decode: ask for gzip, br and zstd, and undo them. max_connections: open at once, others wait.
     max_idle_per_host: kept for one host. keep_alive_s: how long a connection is kept without use.
@@ -58,7 +47,7 @@ class Profile:
     """
 
     timeouts: Timeouts = _PATIENCE
-    jar: CookieJar | None = None
+    jar: Jar | None = None
     follow: int = 10
     proxies: Proxies | None = None
     tls: "ssl.SSLContext | None" = None
@@ -73,6 +62,7 @@ class Profile:
 
     def __post_init__(self) -> None:
         self.fields = _pairs(self.fields)
+        self.jar = Jar() if self.jar is None else self.jar
         if self.max_connections < 1:
             raise UsageError(f"max_connections is {self.max_connections}; a client needs at least 1")
 

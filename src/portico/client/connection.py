@@ -156,6 +156,7 @@ class Connection:
                 # A server that refuses a body may close before all of it has come; what it said counts.
                 self._hear_early()
                 if self._head is None:
+                    clock.check()
                     raise
                 break
             self.has_sent = self.has_sent or count > 0
@@ -177,7 +178,12 @@ class Connection:
 
     async def _listen(self, clock: Clock) -> None:
         """Wait for bytes, and understand them."""
-        self._take(await self.line.receive(PIECE, clock.read_s()))
+        try:
+            data = await self.line.receive(PIECE, clock.read_s())
+        except Gone:
+            clock.check()
+            raise
+        self._take(data)
 
     def _take(self, data: bytes) -> None:
         self.has_heard = self.has_heard or data != b""
@@ -248,7 +254,11 @@ class Connection:
     async def _copy(self, fd: int, left: int, clock: Clock, *, on_progress: Progress | None) -> None:
         buffer = memoryview(bytearray(min(left, _COPIED_AT_ONCE)))
         while left:
-            count = await self.line.receive_into(buffer[:left], clock.read_s())
+            try:
+                count = await self.line.receive_into(buffer[:left], clock.read_s())
+            except Gone:
+                clock.check()
+                raise
             if not count:
                 raise Gone(self._ended_early())
             await self._network.call(lambda: write_all(fd, buffer[:count]))  # noqa: B023  # it is called at once

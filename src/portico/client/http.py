@@ -10,6 +10,7 @@
 """
 
 import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -30,6 +31,7 @@ from portico.client.response import Answer, AsyncResponse
 from portico.client.route import Route, open_route, plan_route
 from portico.client.timeouts import Clock
 from portico.errors import Gone, Refused
+from portico.http.jar import Jar
 from portico.http.url import Url
 from portico.wire.events import StatusHead
 
@@ -51,6 +53,8 @@ class Engine(Generic[A]):
         self._network = network
         self._answer_class = answer
         self._context = profile.tls
+        self._jar = Jar() if profile.jar is None else profile.jar
+        self._jar_lock = threading.Lock()
         self._proxies = Proxies.from_environment(os.environ) if profile.proxies is None else profile.proxies
         self._pool = Pool(
             network,
@@ -150,19 +154,19 @@ class Engine(Generic[A]):
 
     def _put(self, wanted: Wanted, route: Route) -> Asked:
         """Write a request as it goes over this route."""
-        jar = self._profile.jar
-        cookies = "" if jar is None else jar.field_for(wanted.url, time.time())
+        with self._jar_lock:
+            cookies = self._jar.field_for(wanted.url, int(time.time()))
         fields = request_fields(wanted, route, cookies, decode=self._profile.decode)
         expects_continue = any(name == "Expect" for name, _ in fields)
         target = str(wanted.url) if route.is_absolute else wanted.url.target
         return Asked(wanted.method, target, fields, wanted.body, expects_continue)
 
     def _keep_cookies(self, url: Url, head: StatusHead) -> None:
-        jar = self._profile.jar
-        if jar is not None:
-            for field in head.fields:
-                if field.name == "set-cookie":
-                    jar.store(url, field.value, time.time())
+        if "set-cookie" in head.values:
+            with self._jar_lock:
+                for field in head.fields:
+                    if field.name == "set-cookie":
+                        self._jar.store(url, field.value, int(time.time()))
 
     def _remark(self, text: str) -> None:
         if self._profile.observer is not None:

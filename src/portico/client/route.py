@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from portico.client.connection import Asked, Connection
 from portico.client.network import Line, Network
 from portico.client.timeouts import Clock
-from portico.errors import Refused
+from portico.errors import Gone, Refused
 from portico.http.url import Url, UserInfo
 from portico.net.addresses import Address
 
@@ -95,7 +95,11 @@ async def open_route(
 
     Raises Refused or Gone in one line; nothing is left open then.
     """
-    line = await network.connect(route.address, clock.connect_s())
+    try:
+        line = await network.connect(route.address, clock.connect_s())
+    except Gone:
+        clock.check()
+        raise
     _remark(observer, f"connected to {route.address}")
     try:
         if route.proxy_host:
@@ -105,8 +109,10 @@ async def open_route(
             _remark(observer, f"tunnel to {route.tunnel} through {route.address}")
         if route.secure_host:
             line = await _secured(line, route.secure_host, clock, context=context, observer=observer)
-    except BaseException:
+    except BaseException as exc:
         line.close()
+        if isinstance(exc, Gone):
+            clock.check()
         raise
     return Connection(line, str(route.address), network=network, observer=observer)
 

@@ -5,8 +5,11 @@ In: seconds; out: how long the next operation may wait. Raises Gone once there i
 
 import time
 from dataclasses import dataclass
+from typing import Final
 
 from portico.errors import Gone, UsageError
+
+_RESOLUTION_S: Final = 0.001  # what waits for so long may wake a little early
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +49,14 @@ class Clock:
         """Return the time for the next bytes."""
         return self._timeouts.read_s if self._end_s is None else self._within(self._timeouts.read_s)
 
+    def check(self) -> None:
+        """Raise Gone where the whole request has no time left, as it then says more than what ran out just now."""
+        self._within(0.0)
+
     def _within(self, seconds: float) -> float:
         if self._end_s is None:
             return seconds
         left_s = self._end_s - time.monotonic()
-        if left_s <= 0:
+        if left_s < _RESOLUTION_S:
             raise Gone(f"the request is not done after {self._timeouts.total_s:g} s, all the time it had")
         return min(seconds, left_s)
