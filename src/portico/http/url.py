@@ -127,7 +127,7 @@ def parse_url(text: str, default_scheme: str = "http") -> Url:
     if slashes and not re.search(r"[/?#@]", head) and not text.startswith(_SOCKETS):
         return _assemble(head, rest, text=text)
     if _SCHEME.match(text) is not None and text.partition(":")[0].lower() in SCHEME_PORTS:
-        raise _problem(text, "write two slashes behind the scheme: http://HOST/")
+        raise _problem(text, "write two slashes behind the scheme, as in http://HOST/")
     return _assemble(default_scheme, _completed(text.removeprefix("//")), text=text)
 
 
@@ -250,7 +250,7 @@ def _parse_host(host: str, text: str) -> str:
     host = _to_ascii(host, text).lower()
     labels = host.removesuffix(".").split(".")
     if len(host) > _MAX_HOST or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _problem(text, "its host is no name: letters, digits, '-' and '.' may stand there")
+        raise _problem(text, "its host is no name; letters, digits, '-' and '.' may stand there")
     if _NUMBER.fullmatch(labels[-1]) is None:
         return host
     try:
