@@ -56,7 +56,7 @@ def _zone(wanted: str, known: Collection[str] | None) -> tzinfo:
     if not known:
         raise ConfigError(f"this machine has no time zone data to find {excerpt(wanted)} in; pip install tzdata")
     near = [_ELSEWHERE[lower]] if lower in _ELSEWHERE else _near(lower, by_lower, cities)
-    hint = f"did you mean {' or '.join(near)}?" if near else "write it as Asia/Shanghai, UTC or +08:00"
+    hint = f"did you mean {', '.join(near)}?" if near else "write it as Asia/Shanghai, UTC or +08:00"
     raise UsageError(f"{excerpt(wanted)} is not a time zone; {hint}")
 
 
