@@ -12,26 +12,10 @@ from portico.errors import ConfigError
 
 if TYPE_CHECKING:
     from portico.http.jar import Jar
-    from portico.http.url import Url
-
-
-class WholeSeconds:
-    """A jar whose clock has whole seconds, as its file has; a client's has fractions."""
-
-    def __init__(self, jar: "Jar") -> None:
-        self._jar = jar
-
-    def store(self, url: "Url", set_cookie: str, now_s: float) -> object:
-        """Keep what a Set-Cookie field says."""
-        return self._jar.store(url, set_cookie, int(now_s))
-
-    def field_for(self, url: "Url", now_s: float) -> str:
-        """Return the Cookie field for a request, "" for none."""
-        return self._jar.field_for(url, int(now_s))
 
 
 @contextmanager
-def kept_jar(path: str) -> Iterator[WholeSeconds | None]:
+def kept_jar(path: str) -> Iterator["Jar | None"]:
     """Yield the jar of a file, and write it back whatever happens; None where `path` is "".
 
     A file that does not exist is an empty jar. Raises ConfigError where it cannot be read or written.
@@ -44,7 +28,7 @@ def kept_jar(path: str) -> Iterator[WholeSeconds | None]:
     jar = Jar.loads(_read(path))
     before = jar.dumps()
     try:
-        yield WholeSeconds(jar)
+        yield jar
     finally:
         after = jar.dumps()
         if after != before:

@@ -4,15 +4,15 @@ In: Content-Disposition (RFC 6266), the URL, names that are taken. Out: a name, 
 leave the folder, hide a file or hold a control character.
 """
 
+import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import unquote, unquote_to_bytes
 
-from portico.cli.pretty import safe
 from portico.http.fields import parse_parameters
 
 # Of the 255 bytes that file systems allow: ".part.json" and " (2)" still fit.
 _MOST_BYTES: Final = 230
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _CHARSETS: Final = {"utf-8": "utf-8", "iso-8859-1": "latin-1"}
 
 
@@ -23,7 +23,7 @@ def name_of(disposition: str, url: str) -> str:
     Returns what the field says, else the last segment of the URL, else "index.html".
     """
     path = url.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")[2]
-    last = unquote(path.rpartition("/")[2], errors="replace")
+    last = _unquoted(path.rpartition("/")[2]).decode("utf-8", "replace")
     return _clean(_from_disposition(disposition)) or _clean(last) or "index.html"
 
 
@@ -33,7 +33,7 @@ def _from_disposition(value: str) -> str:
     charset, _, rest = parameters.get("filename*", "").partition("'")
     encoded = rest.partition("'")[2]
     if encoded and charset.lower() in _CHARSETS:  # RFC 8187 3.2.1
-        return unquote_to_bytes(encoded).decode(_CHARSETS[charset.lower()], "replace")
+        return _unquoted(encoded).decode(_CHARSETS[charset.lower()], "replace")
     name = parameters.get("filename", "")
     try:
         # Field values are ISO 8859-1 by the letter, but who sends other letters sends UTF-8.
@@ -42,9 +42,15 @@ def _from_disposition(value: str) -> str:
         return name
 
 
+def _unquoted(text: str) -> bytes:
+    """Undo percent-encoding (RFC 3986 2.1); a "%" that begins no escape stays."""
+    return _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), text.encode("utf-8", "replace"))
+
+
 def _clean(name: str) -> str:
     last = name.replace("\\", "/").rpartition("/")[2]
-    kept = "".join(char for char in last if safe(char) == char and char not in "\n\t")
+    # Control characters and what turns the direction of writing are no printable ones.
+    kept = "".join(char for char in last if char.isprintable())
     return _shortened(kept.strip().lstrip(".").rstrip(". "))
 
 

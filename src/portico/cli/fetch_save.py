@@ -50,6 +50,10 @@ class Told:
         self.line(f"portico get: {self.words(key, why=why) if key else why}")
 
     def _translated(self, text: str) -> str:
+        """Return a message in the person's language; it may quote what a server said."""
+        from portico.cli.pretty import safe
+
+        text = safe(text)
         if self.words.language == "en":
             return text
         from portico.cli.complaints import in_chinese
@@ -130,7 +134,8 @@ def save(client: "Client", asked: Asked, keep: Keep, told: Told) -> int:
     except KeyboardInterrupt:
         told.remark(_stopped(watch, told.words))
         raise
-    told.remark(_saved_line(saved, monotonic() - began_s, told.words))
+    if not keep.quiet:
+        told.remark(_saved_line(saved, monotonic() - began_s, told.words))
     return 0
 
 

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from shutil import get_terminal_size
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ import click
 
 from portico.cli.fetch_request import Asked, read_request
 from portico.cli.fetch_save import Told, save
-from portico.cli.fetch_trace import Trace
 from portico.cli.group import Example, PageCommand, words_of_environment
 from portico.cli.options import SettingOption, collect
 from portico.errors import Gone, PeerError, Refused, UsageError
@@ -28,6 +26,7 @@ from portico.settings.asking import Fetch, Keep, Way
 from portico.settings.rows import options_of
 
 if TYPE_CHECKING:
+    from portico.cli.fetch_trace import Trace
     from portico.client.blocking import Client
     from portico.client.proxies import Proxies
 
@@ -83,7 +82,7 @@ def _check(fetch: Fetch, keep: Keep, way: Way) -> None:
 
 
 @contextmanager
-def _open_client(fetch: Fetch, keep: Keep, way: Way, told: Told) -> Iterator[tuple["Client", Trace]]:
+def _open_client(fetch: Fetch, keep: Keep, way: Way, told: Told) -> Iterator[tuple["Client", "Trace | None"]]:
     """Make the client that the settings describe; what its jar has learnt is kept in the end."""
     from portico.cli.fetch_jar import kept_jar
     from portico.client.blocking import Client
@@ -96,7 +95,7 @@ def _open_client(fetch: Fetch, keep: Keep, way: Way, told: Told) -> Iterator[tup
         tls = client_context(
             verify=not way.insecure, ca_file=way.cacert, cert_file=way.cert, key_file=way.key, alpn=("http/1.1",)
         )
-    trace = Trace(told.line if keep.verbose else None, shows_secrets=keep.show_secrets)
+    trace = _trace(told, keep) if keep.verbose or keep.include or fetch.head else None
     with (
         kept_jar(fetch.cookies) as jar,
         Client(
@@ -113,6 +112,12 @@ def _open_client(fetch: Fetch, keep: Keep, way: Way, told: Told) -> Iterator[tup
         yield client, trace
 
 
+def _trace(told: Told, keep: Keep) -> "Trace":
+    from portico.cli.fetch_trace import Trace
+
+    return Trace(told.line if keep.verbose else None, shows_secrets=keep.show_secrets)
+
+
 def _proxies(way: Way) -> "Proxies | None":
     """Return the proxies to use, None for those that the environment names."""
     if not (way.proxy or way.no_proxy):
@@ -122,14 +127,14 @@ def _proxies(way: Way) -> "Proxies | None":
     return Proxies(way.proxy, way.proxy)
 
 
-def _show(client: "Client", asked: Asked, keep: Keep, *, told: Told, trace: Trace) -> int:
+def _show(client: "Client", asked: Asked, keep: Keep, *, told: Told, trace: "Trace | None") -> int:
     """Write the answer to standard output; return the exit code."""
     from portico.cli.fetch_show import copy, show
     from portico.cli.screen import Screen
 
     out = sys.stdout.fileno()
     with client.stream(asked.method, asked.url, fields=asked.fields, body=asked.body) as response:
-        head = trace.last if keep.include or asked.method == "HEAD" else b""
+        head = trace.last if trace is not None and (keep.include or asked.method == "HEAD") else b""
         if os.isatty(out):
             told.remark(show(response, Screen(out, sys.stdout.encoding, os.environ), told.words, head=head))
         else:
@@ -143,6 +148,8 @@ class _GetCommand(PageCommand):
 
     def get_help(self, ctx: click.Context) -> str:
         """Lay out the help page in the person's language."""
+        from shutil import get_terminal_size
+
         from portico.cli.help import Section, page
 
         words = words_of_environment()

@@ -12,34 +12,35 @@ changed is fetched anew.
 """
 
 import os
-import re
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from portico.client.part_file import Notes, PartFile, Piece
-from portico.errors import Gone, PeerError, PorticoError, Refused, excerpt
-from portico.http.conditional import parse_entity_tags
-from portico.http.dates import parse_date
+from portico.client.pieces import (
+    LEAST_PIECE,
+    Answered,
+    Changed,
+    check_piece,
+    conditional,
+    content_range,
+    named,
+    plan_pieces,
+    validator_of,
+)
+from portico.errors import Gone, PeerError, PorticoError, Refused, UsageError
 
 if TYPE_CHECKING:
     from portico.client.blocking import Client
     from portico.client.body import Given
     from portico.client.response import Response
 
-# Below this a second connection costs more than it brings.
-LEAST_PIECE: Final = 4 << 20
-_LARGEST_PIECE: Final = 64 << 20
-_PIECES_PER_WORKER: Final = 4
 _TRIES: Final = 3
 _PAUSE_S: Final = 1.0
 _BUSY: Final = frozenset((429, 500, 502, 503, 504))
-# RFC 9110 8.8.2.2: a date is a strong validator only where the file had changed well before it was sent.
-_SETTLED_S: Final = 60
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +72,6 @@ class Saved(NamedTuple):
     resumed: int
 
 
-class Answered(Refused):
-    """The server answered, but with a status that brings no file. status: which."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"the server answers {f'{status} {reason}'.strip()}; nothing is saved")
-        self.status = status
-
-
 class Watch:
     """What others may see of a download while it is under way.
 
@@ -104,10 +97,6 @@ class Watch:
             self.done += count
 
 
-class _Changed(Exception):
-    """The file there is another one now."""
-
-
 class _Stopped(Exception):
     """Another thread has failed, or a person has had enough."""
 
@@ -126,31 +115,6 @@ def download(client: "Client", order: Order, watch: Watch) -> Saved:
         task.file.close()
 
 
-def validator_of(values: Mapping[str, str]) -> str:
-    """Return what tells one version of a file from another in If-Range, "" where nothing does.
-
-    values: of an answer, by lower-case name. A weak ETag does not count (RFC 9110 13.1.5), nor does an answer that
-    comes encoded: its next one may be encoded otherwise.
-    """
-    if values.get("content-encoding", "identity") != "identity":
-        return ""
-    tags = parse_entity_tags(values.get("etag", ""))
-    if tags:
-        return str(tags[0]) if len(tags) == 1 and not tags[0].is_weak else ""
-    modified, sent = (parse_date(values.get(name, ""), 0) for name in ("last-modified", "date"))
-    return values["last-modified"] if modified and sent and sent - modified >= _SETTLED_S else ""
-
-
-def plan_pieces(start: int, size: int, workers: int) -> list[Piece]:
-    """Divide what is missing of a file, from `start` on, into pieces that so many workers take in turn.
-
-    There are more pieces than workers, so that a slow connection does not end up with a quarter of the file.
-    """
-    share = -(-(size - start) // (workers * _PIECES_PER_WORKER))
-    length = min(max(share, LEAST_PIECE), _LARGEST_PIECE)
-    return [Piece(at, min(length, size - at)) for at in range(start, size, length)]
-
-
 class _Task:
     """One download."""
 
@@ -159,7 +123,10 @@ class _Task:
         self._order = order
         self._watch = watch
         self._resumed = 0
+        self._asks_range = any(name.lower() == "range" for name, _ in order.fields)
         self.file = PartFile(order.path)
+        if self._asks_range and (order.resume or order.parallel > 1):
+            raise UsageError("a Range of your own goes neither with --continue nor with --parallel; leave it out")
 
     def run(self) -> Saved:
         notes = self._kept() if self._order.path and self._order.resume else None
@@ -177,7 +144,10 @@ class _Task:
         is_ours = notes is not None and notes.url == self._order.url and held <= (notes.size or held)
         if held and not is_ours:
             self._watch.remark(f"nothing is known of {self.file.part}; it is fetched anew")
-        return notes if held and is_ours else None
+        if notes is None or not (held and is_ours):
+            return None
+        self._resumed = _there(notes, held)
+        return notes
 
     # --- one answer -------------------------------------------------------------------------------
 
@@ -202,13 +172,15 @@ class _Task:
     def _order_plain(self) -> None:
         order = self._order
         with self._client.stream(order.method, order.url, fields=order.fields, body=order.body) as response:
-            self._open_for(response)
+            self._open_for(response, asks_range=self._asks_range)
             self._whole(response)
 
-    def _open_for(self, response: "Response") -> None:
+    def _open_for(self, response: "Response", *, asks_range: bool) -> None:
         """Make sure that the answer is a file, and open what it goes to."""
         if not 200 <= response.status < 300:
             raise Answered(response.status, response.reason)
+        if response.status == 206 and not asks_range:
+            raise PeerError(502, f"{named(response)} is a part, and the whole was asked for")
         if self.file.fd < 0:
             self.file = PartFile(self._order.choose(response))
             self.file.open()
@@ -217,7 +189,7 @@ class _Task:
     def _take(self, response: "Response", *, is_probe: bool) -> Notes | None:
         """Take a first answer as far as it goes; return notes where the rest is to be asked for."""
         is_new = self.file.fd < 0
-        self._open_for(response)
+        self._open_for(response, asks_range=is_probe or self._asks_range)
         if is_new and self._order.resume and not self._order.path:
             kept = self._kept()
             if kept is not None and kept.validator == validator_of(response.values):
@@ -239,10 +211,10 @@ class _Task:
 
     def _first_piece(self, response: "Response") -> Notes | None:
         """Write what a probe for ranges brings; return the notes that the rest is fetched by."""
-        found = _content_range(response)
+        found = content_range(response)
         validator = validator_of(response.values)
         if found is None or found[0] != 0:
-            raise PeerError(502, f"{_named(response)} is not what was asked for, bytes 0-{LEAST_PIECE - 1}")
+            raise PeerError(502, f"{named(response)} is not what was asked for, bytes 0-{LEAST_PIECE - 1}")
         _, length, size = found
         self.file.empty()
         self._watch.begin(0, size)
@@ -261,16 +233,15 @@ class _Task:
         """Fetch what is missing; return False where the file has changed and has to be fetched anew."""
         if not notes.validator:
             return False
-        held = min(self.file.held(), notes.size or self.file.held())
-        self._resumed = held if not notes.pieces else sum(piece.done for piece in notes.pieces)
-        self._watch.begin(self._resumed, notes.size)
+        held = self.file.held()
+        self._watch.begin(_there(notes, held), notes.size)
         self._watch.can_resume = True
         try:
             if notes.size is not None and (notes.pieces or self._order.parallel > 1):
                 self._shared(notes, held)
             elif held != notes.size:
                 return self._rest(notes, held)
-        except _Changed:
+        except Changed:
             self._resumed = 0
             self._watch.remark("the file has changed meanwhile; it is fetched anew")
             return False
@@ -279,14 +250,14 @@ class _Task:
     def _rest(self, notes: Notes, held: int) -> bool:
         """Ask for all that is missing in one answer; it may be the whole of a new version."""
         order = self._order
-        fields = (*order.fields, *_conditional(notes.validator, f"bytes={held}-"))
+        fields = (*order.fields, *conditional(notes.validator, f"bytes={held}-"))
         with self._client.stream("GET", order.url, fields=fields) as response:
             if response.status == 200:
                 self._resumed = 0
                 self._watch.remark("the file has changed meanwhile; it is fetched anew")
                 self._whole(response)
                 return True
-            _check_piece(response, notes, held)
+            check_piece(response, notes, held)
             os.lseek(self.file.fd, held, os.SEEK_SET)
             response.copy_to(self.file.fd, self._watch.came)
         return True
@@ -373,13 +344,13 @@ class _Crew:
 
     def _fetch(self, piece: Piece) -> None:
         start, end = piece.start + piece.done, piece.start + piece.length
-        fields = (*self._order.fields, *_conditional(self._notes.validator, f"bytes={start}-{end - 1}"))
+        fields = (*self._order.fields, *conditional(self._notes.validator, f"bytes={start}-{end - 1}"))
         with self._client.stream("GET", self._order.url, fields=fields) as response:
             if response.status == 200:
-                raise _Changed
+                raise Changed
             if response.status in _BUSY:
                 raise Gone(str(Answered(response.status, response.reason)))
-            _check_piece(response, self._notes, start, end)
+            check_piece(response, self._notes, start, end)
             fd = os.open(self._file.part, os.O_WRONLY | os.O_CLOEXEC)
             try:
                 os.lseek(fd, start, os.SEEK_SET)
@@ -394,39 +365,9 @@ class _Crew:
             raise _Stopped
 
 
-def _conditional(validator: str, span: str) -> tuple[tuple[str, str], ...]:
-    return (("Range", span), ("If-Range", validator))
-
-
-def _content_range(response: "Response") -> tuple[int, int, int] | None:
-    """Return where the bytes of a 206 begin, how many they are, and the size of the whole; None for nonsense."""
-    match = _CONTENT_RANGE.fullmatch(response.values.get("content-range", ""))
-    if match is None:
-        return None
-    first, last, size = (int(digits) for digits in match.groups())
-    return (first, last - first + 1, size) if first <= last < size else None
-
-
-def _check_piece(response: "Response", notes: Notes, start: int, end: int | None = None) -> None:
-    """Make sure that an answer is the piece that was asked for, of the same version of the same file.
-
-    end: where it has to end, None for the end of the file. Raises _Changed, Answered, PeerError.
-    """
-    if response.status in (412, 416):
-        raise _Changed
-    if response.status != 206:
-        raise Answered(response.status, response.reason)
-    found = _content_range(response)
-    if found is None:
-        raise PeerError(502, f"{_named(response)} does not say which bytes it brings")
-    if (notes.size or found[2]) != found[2] or validator_of(response.values) not in (notes.validator, ""):
-        raise _Changed
-    if found[0] != start or found[0] + found[1] != (end or found[2]):
-        raise PeerError(502, f"{_named(response)} is not what was asked for, from byte {start} on")
-
-
-def _named(response: "Response") -> str:
-    return f"the answer with Content-Range {excerpt(response.values.get('content-range', ''))}"
+def _there(notes: Notes, held: int) -> int:
+    """Return how many bytes of a file are there. held: the length of its part."""
+    return sum(piece.done for piece in notes.pieces) if notes.pieces else held
 
 
 def _digest(fd: int) -> str:
