@@ -270,11 +270,10 @@ class DatagramServer:
         return True
 
     def _way_to(self, peer: Peer, sock: socket.socket | None) -> tuple[Door, Way]:
-        if peer.host != "unix":  # whose refusal is the door's
-            try:
-                ip_address(peer.host.partition("%")[0])
-            except ValueError as exc:
-                raise UsageError(f"{peer} is not an IP address and a port; look the name up first") from exc
+        try:
+            ip_address(peer.host.partition("%")[0])
+        except ValueError as exc:
+            raise UsageError(f"{peer} is not an IP address and a port; look a name up first") from exc
         refusal = UsageError(f"no open socket can reach {peer}; open one of its kind first")
         for door in self._doors.values():
             if sock is None or sock is door.sock:

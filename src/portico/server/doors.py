@@ -195,7 +195,7 @@ def _send_unix(sock: socket.socket) -> Callable[[bytes, Way], int]:
 
 
 def _way_to_unix(peer: Peer) -> Way:
-    raise UsageError("a peer on a unix socket has no address to be written to; answer it by what the service returns")
+    raise UsageError(f"{peer} cannot be reached through a unix socket; send on one of its kind")
 
 
 _MAKERS: Final[dict[int, Callable[[socket.socket], Door]]] = {
