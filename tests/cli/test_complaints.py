@@ -17,6 +17,7 @@ PLACE = re.compile(r"\{\w+\}")
 ELSEWHERE = {
     "No such file or directory",
     "Permission denied",
+    "no space left on device",
     "the application could not start: {why}",
     "{value} is not a list of texts in quotes, as {example}",
 }
