@@ -14,23 +14,41 @@ from typing import Final
 
 from portico.cli.pretty import safe
 
-# The scheme of credentials is no secret, nor is the name of a cookie, nor what says how long it lasts.
-_SECRETS: Final = (
-    (re.compile(r"^((?:proxy-)?authorization:[ \t]*)([A-Za-z0-9\-]+[ \t]+)?\S.*$", re.IGNORECASE), r"\1\2***"),
-    (re.compile(r"^(set-cookie:[ \t]*[^=;\s]*=)[^;]*", re.IGNORECASE), r"\1***"),
-)
-_COOKIE: Final = re.compile(r"^(cookie:)(.*)$", re.IGNORECASE)
-_PAIR: Final = re.compile(r"=[^;]*")
+_HIDDEN: Final = "***"
 
 
 def masked(line: str) -> str:
-    """Return a line of a head without what is secret in it."""
-    for pattern, shown in _SECRETS:
-        if pattern.match(line):
-            return pattern.sub(shown, line)
-    if match := _COOKIE.match(line):
-        return match[1] + _PAIR.sub("=***", match[2])
-    return line
+    """Return a line of a head without what is secret in it: the scheme of credentials and names of cookies stay."""
+    name, colon, value = line.partition(":")
+    mask = _MASKS.get(name.strip().lower())
+    return f"{name}{colon}{mask(value)}" if mask is not None and value.strip() else line
+
+
+def _credentials(value: str) -> str:
+    match = re.match(r"\s*[!-~]+[ \t]+(?=\S)", value)
+    return f"{match[0] if match else ' '}{_HIDDEN}"
+
+
+def _pair(text: str) -> str:
+    name, equals, _ = text.partition("=")
+    return f"{name}={_HIDDEN}" if equals else f" {_HIDDEN}"
+
+
+def _cookies(value: str) -> str:
+    return ";".join(map(_pair, value.split(";")))
+
+
+def _set_cookie(value: str) -> str:
+    pair, semicolon, attributes = value.partition(";")
+    return f"{_pair(pair)}{semicolon}{attributes}"
+
+
+_MASKS: Final = {
+    "authorization": _credentials,
+    "proxy-authorization": _credentials,
+    "cookie": _cookies,
+    "set-cookie": _set_cookie,
+}
 
 
 class Trace:
