@@ -31,7 +31,10 @@ class BinaryFile(Protocol):
 
 @runtime_checkable
 class Pieces(Protocol):
-    """A body that knows its length, and can be read again from its beginning."""
+    """A body that knows its length, and can be read again from its beginning; one without a length, once.
+
+    A `content_type` beside that becomes Content-Type.
+    """
 
     length: int | None
 
@@ -112,14 +115,15 @@ def of_bytes(data: bytes, media_type: str) -> Body:
 
 
 def _of_pieces(given: Pieces) -> Body:
-    media_type = getattr(given, "media_type", "") or getattr(given, "content_type", "") or "application/octet-stream"
+    media_type = getattr(given, "content_type", "") or "application/octet-stream"
 
     async def start(network: Network) -> AsyncIterator[bytes | memoryview]:
         pieces = iter(given.pieces())
-        while piece := await network.call(lambda: next(pieces, b"")):
-            yield piece
+        while (piece := await network.call(lambda: next(pieces, None))) is not None:
+            if _is_piece(piece):
+                yield piece
 
-    return Body(given.length, str(media_type), start)
+    return Body(given.length, str(media_type), start, can_repeat=given.length is not None)
 
 
 def _of_file(file: BinaryFile) -> Body:

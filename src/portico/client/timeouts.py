@@ -9,6 +9,7 @@ from typing import Final
 
 from portico.errors import Gone, UsageError
 
+_MOST_S: Final = 1_000_000  # poll counts milliseconds in 31 bits
 _RESOLUTION_S: Final = 0.001  # what waits for so long may wake a little early
 
 
@@ -28,8 +29,8 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for seconds in (self.connect_s, self.read_s, self.total_s):
-            if seconds is not None and not seconds > 0:
-                raise UsageError(f"a timeout of {seconds:g} s would leave no time at all; give more than 0")
+            if seconds is not None and not 0 < seconds <= _MOST_S:
+                raise UsageError(f"a timeout of {seconds:g} s; give more than 0 and at most {_MOST_S}")
 
 
 class Clock:
