@@ -20,7 +20,6 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from inspect import iscoroutine
 from ipaddress import ip_address
 from typing import Final
@@ -54,7 +53,6 @@ _METRICS: Final = {
     CUT: (0, ""),
 }
 _BATCH: Final = 64  # datagrams in one turn of the loop; then others have theirs
-_SINGLES: Final = 16  # turns of one datagram each, when a second one was looked for in vain
 _LAST: Final = 16_384  # datagrams taken from the kernel's queue at the end, more than it holds; a flood does not end
 _FLUSH_S: Final = 0.05
 _FAREWELL_S: Final = 1.0
@@ -94,27 +92,6 @@ class _Letter:
         except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as exc:  # the root of a task
             self.failure = exc
         self.server.leave(self)
-
-
-class _Reader:
-    """What the loop calls when something waits at a door.
-
-    To find out that nothing more waits costs a system call and an exception. So where datagrams come one by one, most
-    turns take one and do not look for another.
-    """
-
-    __slots__ = ("_singles", "_take")
-
-    def __init__(self, take: Callable[[int], int]) -> None:
-        self._take = take
-        self._singles = 0
-
-    def __call__(self) -> None:
-        if self._singles:
-            self._singles -= 1
-            self._take(1)
-        elif self._take(_BATCH) <= 1:
-            self._singles = _SINGLES
 
 
 class DatagramServer:
@@ -176,7 +153,7 @@ class DatagramServer:
                 self.pool = Pool(*_THREADS)
         for door in doors:
             self._doors[door.sock] = door
-            self.loop.add_reader(door.sock.fileno(), _Reader(partial(self._read, door)))
+            self.loop.add_reader(door.sock.fileno(), self._read, door, _BATCH)
 
     def close(self, sockets: Sequence[socket.socket]) -> None:
         """Close these; what has been taken from them and is still at work gets no answer."""
@@ -285,10 +262,9 @@ class DatagramServer:
 
     # datagrams
 
-    def _read(self, door: Door, most: int) -> int:
-        """Take datagrams, `most` of them at most. Returns how many there were."""
+    def _read(self, door: Door, most: int) -> None:
+        """Take datagrams, `most` of them at most."""
         receive, take, seen = door.receive, self._take, self._seen
-        count = 0
         for _ in range(most):
             try:
                 datagram, way = receive()
@@ -296,7 +272,7 @@ class DatagramServer:
                 break
             except OSError:  # the network tells of an earlier one, which says nothing of the next
                 continue
-            count += 1
+            self.totals.requests += 1
             letter = _Letter(self, door, way, datagram)
             if letter.peer.host not in seen:
                 self._meet(letter.peer.host)
@@ -304,8 +280,6 @@ class DatagramServer:
                 take(letter)
             else:
                 self._end(letter, None, TOO_LONG)
-        self.totals.requests += count
-        return count
 
     def _meet(self, host: str) -> None:
         if len(self._seen) < _MAX_ADDRESSES:
