@@ -11,6 +11,7 @@ from portico.cli.screen import Screen
 from portico.cli.survey import Survey
 from portico.cli.words import Words
 from portico.net.ports import Holder
+from portico.server.accepting import Totals
 
 EN, ZH = Words("en"), Words("zh")
 
@@ -88,7 +89,7 @@ def test_a_survey_in_chinese(screen: Screen) -> None:
     [(0.9, EN, "0 s"), (59.9, EN, "59 s"), (18 * 60 + 5, EN, "18 min"), (3725, EN, "1 h 2 min"), (61, ZH, "1 分钟")],
 )
 def test_the_totals(seconds: float, words: Words, time: str) -> None:
-    line = banner.totals_line(312, 1_503_238_553, 3, seconds, words)
+    line = banner.totals_line(Totals(requests=312, bytes_sent=1_503_238_553, addresses=3), "requests", seconds, words)
     expected = {
         "en": f"  served 312 requests, 1.4 GB to 3 devices in {time}",
         "zh": f"  共处理 312 个请求\uff0c向 3 台设备发送 1.4 GB\uff0c用时 {time}",

@@ -15,6 +15,7 @@ from portico.server.access_log import size_text, width
 
 if TYPE_CHECKING:
     from portico.cli.survey import Survey
+    from portico.server.accepting import Totals
 
 _SHOWN_NAMES = 4
 
@@ -73,13 +74,13 @@ def _listed(names: Sequence[str], words: Words) -> str:
     return words("and-more", names=text, n=len(names) - len(shown)) if len(names) > len(shown) else text
 
 
-def totals_line(requests: int, size: int, devices: int, seconds: float, words: Words) -> str:
-    """Return the last line: what was done, for how many, in how long."""
+def totals_line(totals: "Totals", counted: str, seconds: float, words: Words) -> str:
+    """Return the last line: what was done, for how many, in how long. counted: key of the text for what was."""
     return "  " + words(
         "totals",
-        requests=words("requests", n=requests),
-        size=size_text(size),
-        devices=words("devices", n=devices),
+        requests=words(counted, n=totals.requests),
+        size=size_text(totals.bytes_sent),
+        devices=words("devices", n=totals.addresses),
         time=_time_text(seconds, words),
     )
 

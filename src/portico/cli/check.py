@@ -13,10 +13,11 @@ import click
 from portico.cli.group import CONFIG, Example, PageCommand, words_of_environment
 from portico.cli.hosted import HostedApp
 from portico.cli.options import SettingOption, collect, written
-from portico.cli.places import addresses
-from portico.cli.plan import open_server, plan_of
+from portico.cli.places import wanted
+from portico.cli.plan import http_server, plan_of, service_server
 from portico.cli.run import composition, parameters
 from portico.cli.words import Words
+from portico.server.service import Services
 from portico.settings import Listen, Processes
 
 _EXAMPLES = (Example("portico check", "check-example"),)
@@ -27,12 +28,16 @@ def _check(reference: str | None, **params: Any) -> int:
     ctx, words = click.get_current_context(), words_of_environment()
     for line in table(ctx, words):
         click.echo(line)
-    addresses(collect(Listen, params))
+    wanted(collect(Listen, params), also=("udp",))
     offer = HostedApp(composition(reference, params))
     plan = plan_of(offer, params, is_lan_ours=False)
     _look_at(plan.processes)
     try:
-        open_server(plan, None)
+        opened = offer.open()
+        if isinstance(opened, Services):
+            service_server(plan, opened, None)
+        else:
+            http_server(plan, opened, None)
         assert offer.loaded is not None
         click.echo(f"\n{words('check-good', what=f'{offer.loaded.name} ({offer.loaded.interface.upper()})')}")
     finally:

@@ -38,7 +38,8 @@ class PageCommand(click.Command):
     """A command whose help page is made of sections.
 
     arguments: rows of (how it is written, key of its text). examples: shown after the options.
-    config_for: the command as which it reads portico.toml, "" where it does not.
+    config_for: the command as which it reads portico.toml, "" where it does not. own_title: key of the title above the
+    options that are no rows of settings/.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class PageCommand(click.Command):
         **attrs: object,
     ) -> None:
         config_for = attrs.pop("config_for", "")
+        self._own_title = str(attrs.pop("own_title", "http.server"))
         if config_for:
             params = [*params, config_option(str(config_for))]
         super().__init__(name, params=params, **attrs)  # type: ignore[arg-type]
@@ -85,10 +87,9 @@ class PageCommand(click.Command):
 
         words = words_of_environment()
         heading = [f"{ctx.command_path}: {words(self.name or '')}", "", words("usage", line=self.usage(ctx))]
+        arguments = [(left, words(key)) for left, key in self.arguments]
         sections = [
-            Section(
-                _title(words, f"{self._settings_of}-arguments"), [(left, words(key)) for left, key in self.arguments]
-            ),
+            *([Section(_title(words, f"{self._settings_of}-arguments"), arguments)] if arguments else []),
             *self._option_sections(words),
             Section(_title(words, "other"), self._other(words)),
             Section(_title(words, "examples"), [(example.line, words(example.words)) for example in self.examples]),
@@ -110,7 +111,7 @@ class PageCommand(click.Command):
                 rows.setdefault(param.group, []).append((param.left_column(), text))
             elif isinstance(param, click.Option) and param.name != "config" and not param.hidden:
                 left = ", ".join(param.opts) if len(param.opts) > 1 else f"    {param.opts[0]}"
-                rows.setdefault("http.server", []).append((f"{left} {param.metavar}", words(param.help or "")))
+                rows.setdefault(self._own_title, []).append((f"{left} {param.metavar}", words(param.help or "")))
         from portico.cli.help import Section
 
         return [Section(_title(words, group), found) for group, found in rows.items()]
@@ -137,7 +138,7 @@ def config_option(command: str) -> click.Option:
 class CommandGroup(click.Group):
     """A command with commands below it, each in a module that is loaded when it is called.
 
-    homes: a command's name to the module that has it as `command`.
+    homes: a command's name to the module that has it as `command`, or to `module:name`.
     """
 
     def __init__(self, name: str, homes: Mapping[str, str], examples: Sequence[Example]) -> None:
@@ -155,7 +156,8 @@ class CommandGroup(click.Group):
         """Load a command; None where there is none of that name."""
         if cmd_name not in self._homes:
             return None
-        command: click.Command = import_module(self._homes[cmd_name]).command
+        module, _, name = self._homes[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name or "command")
         return command
 
     def resolve_command(

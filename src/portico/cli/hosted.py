@@ -13,6 +13,7 @@ from portico.cli.mounts import Mount, check_mounts
 from portico.cli.offer import Survey
 from portico.cli.screen import Screen
 from portico.cli.words import Words
+from portico.errors import ConfigError
 from portico.settings import App, Files
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from portico.gateway.wsgi import Wsgi
     from portico.server.exchange import Handler
     from portico.server.metrics import Metrics
+    from portico.server.service import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class HostedApp:
     path = ""
     lan_words = "lan-on-app"
     is_silent = False
+    is_for_browsers = True
+    counted = "requests"
 
     def __init__(self, composition: Composition) -> None:
         self._what = composition
@@ -73,8 +77,8 @@ class HostedApp:
 
     def _kind(self, words: Words) -> str:
         assert self.loaded is not None
-        if self.loaded.interface == "asgi":
-            return words("asgi")
+        if self.loaded.interface != "wsgi":
+            return words(self.loaded.interface)
         threads = self._what.app.threads
         return words("wsgi-threads", n=threads) if threads else words("wsgi-loop")
 
@@ -86,25 +90,39 @@ class HostedApp:
         """Find out nothing more."""
         return None
 
-    def open(self) -> "Handler":
-        """Import every application and open every folder."""
+    def open(self) -> "Handler | Services":
+        """Import every application and open every folder, or import the service."""
+        from portico.gateway.interface import SERVICE_INTERFACES
+        from portico.gateway.loading import load
         from portico.server.router import route
 
+        settings = self._what.app
+        loaded = self.loaded = load(self._what.reference, settings.app_dir, settings.interface)
+        if loaded.interface in SERVICE_INTERFACES:
+            return self._service(loaded)
         check_mounts(self._what.mounts)
         mounts = {mount.path: self._mounted(mount) for mount in self._what.mounts if mount.folder}
-        mounts["/"] = self._gateway(self._what.reference, "")
+        mounts["/"] = self._gateway(loaded, "")
         for mount in self._what.mounts:
             if mount.app:
-                mounts[mount.path] = self._gateway(mount.app, mount.path)
+                mounts[mount.path] = self._gateway(load(mount.app, settings.app_dir, settings.interface), mount.path)
         return route(mounts)
 
-    def _gateway(self, reference: str, path: str) -> "Handler":
-        """Import an application. path: where it is mounted, "" for the top."""
-        from portico.gateway.loading import load
+    def _service(self, loaded: "Loaded") -> "Services":
+        from portico.server.service import service_of
+
+        self.is_for_browsers, self.counted = False, "served"
+        if self._what.mounts:
+            raise ConfigError(f"{loaded.name} is a service, which has no paths; leave out --static and [[mount]]")
+        return service_of(loaded.app, loaded.interface, loaded.name)
+
+    def _gateway(self, loaded: "Loaded", path: str) -> "Handler":
+        """Make the handler for an application. path: where it is mounted, "" for the top."""
+        from portico.gateway.interface import SERVICE_INTERFACES
 
         settings = self._what.app
-        loaded = load(reference, settings.app_dir, settings.interface)
-        self.loaded = self.loaded or loaded
+        if loaded.interface in SERVICE_INTERFACES:
+            raise ConfigError(f"{loaded.name} is a service, which cannot be mounted at {path}; run it by itself")
         if loaded.interface == "asgi":
             from portico.gateway.asgi import Asgi
             from portico.gateway.lifespan import Lifespan

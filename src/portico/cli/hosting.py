@@ -118,8 +118,8 @@ def _is_file(path: str) -> bool:
 def _serve_here(plan: Plan, places: Places, screen: Screen, output: Screen) -> int:
     import asyncio
 
-    from portico.apps.files.web import event_loop
     from portico.cli.session import Session
+    from portico.server.embedded import event_loop
 
     session = Session(replace(plan, keys_fd=_stdin()), places, screen, words_of_environment(), output=output)
     gc.enable()

@@ -1,15 +1,19 @@
-"""The access log of a command: the Log settings and a screen in, an `AccessLog` out."""
+"""The log of a command: the Log settings and a screen in, an `AccessLog` or a `ServiceLog` out."""
 
 import logging
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from io import FileIO
+from typing import TYPE_CHECKING, NamedTuple
 
 from portico.cli.screen import Screen
 from portico.errors import ConfigError, excerpt
 from portico.server.access_log import AccessLog, Apache, Format, Json, Pretty
 from portico.settings import Log
+
+if TYPE_CHECKING:
+    from portico.server.service_log import ServiceLog
 
 # One row for each name in settings.LOG_FORMATS; `pretty` needs the screen and stands below.
 _FORMATS: dict[str, Callable[[], Format]] = {
@@ -26,6 +30,13 @@ class OpenLog(NamedTuple):
     close: Callable[[], object]
 
 
+class OpenServiceLog(NamedTuple):
+    """The same for services."""
+
+    log: "ServiceLog | None"
+    close: Callable[[], object]
+
+
 def open_log(settings: Log, screen: Screen, *, is_alone: bool = True) -> OpenLog:
     """Open the access log. It goes to the screen, or to the end of `log_file`, whose lines carry the date.
 
@@ -35,10 +46,7 @@ def open_log(settings: Log, screen: Screen, *, is_alone: bool = True) -> OpenLog
     if settings.quiet:
         return OpenLog(None, _nothing)
     if settings.log_file:
-        try:
-            file = open(settings.log_file, "ab", buffering=0)
-        except OSError as exc:
-            raise ConfigError(f"cannot write the access log to {excerpt(settings.log_file)}: {exc.strerror}") from exc
+        file = _file(settings.log_file)
         return OpenLog(AccessLog(file.write, _FORMATS.get(settings.log_format, _dated)()), file.close)
     if settings.log_format in _FORMATS:
         return OpenLog(AccessLog(screen.write, _FORMATS[settings.log_format]()), _nothing)
@@ -49,6 +57,35 @@ def open_log(settings: Log, screen: Screen, *, is_alone: bool = True) -> OpenLog
     )
     screen.on_line = pretty.interrupt
     return OpenLog(AccessLog(screen.write, pretty), _nothing)
+
+
+def open_service_log(settings: Log, screen: Screen, language: str) -> OpenServiceLog:
+    """Open the log of a service, as `open_log` does. language: "en" or "zh".
+
+    Raises ConfigError where the file cannot be written, UsageError for a form that is HTTP's.
+    """
+    from portico.server.service_log import service_log
+
+    if settings.quiet:
+        return OpenServiceLog(None, _nothing)
+    if settings.log_file:
+        file = _file(settings.log_file)
+        return OpenServiceLog(service_log(settings.log_format, file.write, language=language, dated=True), file.close)
+    log = service_log(
+        settings.log_format,
+        screen.write,
+        language=language,
+        colour=screen.has_colour,
+        dated=not screen.is_terminal,
+    )
+    return OpenServiceLog(log, _nothing)
+
+
+def _file(path: str) -> FileIO:
+    try:
+        return open(path, "ab", buffering=0)
+    except OSError as exc:
+        raise ConfigError(f"cannot write the access log to {excerpt(path)}: {exc.strerror}") from exc
 
 
 class Reporter(logging.Handler):

@@ -17,8 +17,19 @@ if TYPE_CHECKING:
 _USAGE_CODE = 2
 _INTERRUPTED_CODE = 130
 
-# One row a command: its name, and the module that has it as `command`.
-COMMANDS = {"serve": "portico.cli.serve", "run": "portico.cli.run", "check": "portico.cli.check"}
+# One row a command: its name, and the module that has it, as `command` where no name follows.
+COMMANDS = {
+    "serve": "portico.cli.serve",
+    "run": "portico.cli.run",
+    "check": "portico.cli.check",
+    "get": "portico.cli.get",
+    "greet": "portico.cli.services:greet",
+    "reply": "portico.cli.services:reply",
+    "echo": "portico.cli.services:echo",
+    "time": "portico.cli.services:time",
+    "temperature": "portico.cli.services:temperature",
+    "connect": "portico.cli.connect",
+}
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -1,7 +1,8 @@
 """What a session serves, and how it speaks of it.
 
 shared.SharedFiles     folders and files
-hosted.HostedApp       an application, and folders beside it
+hosted.HostedApp       an application, and folders beside it, or a service
+offered.OfferedService one of Portico's own services
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from portico.cli.words import Words
 if TYPE_CHECKING:
     from portico.server.exchange import Handler
     from portico.server.metrics import Metrics
+    from portico.server.service import Services
 
 # Called in a thread, with a question that becomes true when nobody wants to know any more; returns lines.
 Survey = Callable[[Callable[[], bool]], list[str]]
@@ -23,11 +25,15 @@ class Offer(Protocol):
 
     path: of the URL to open, without its first slash. lan_words: key of the text that says what the LAN may do.
     is_silent: it writes nothing to the screen itself, so that a line of the access log may be written over.
+    is_for_browsers: it speaks HTTP, as far as is known before it is opened. counted: key of the text that counts what
+    was served.
     """
 
     path: str
     lan_words: str
     is_silent: bool
+    is_for_browsers: bool
+    counted: str
 
     def greeting(self, words: Words, screen: Screen, workers: int | None) -> list[str]:
         """Return the first lines of the banner. workers: how many there will be, None for this process alone."""
@@ -37,7 +43,7 @@ class Offer(Protocol):
         """Return what the person should know before anyone visits."""
         ...
 
-    def open(self) -> "Handler":
+    def open(self) -> "Handler | Services":
         """Open or import it; called once, before the loop runs. Raises ConfigError where it cannot be had."""
         ...
 

@@ -21,6 +21,7 @@ from portico.settings import (
     Messages,
     Option,
     Processes,
+    Service,
     Trust,
     Unit,
     options_of,
@@ -33,7 +34,7 @@ else:  # older versions of click cannot be subscripted
     _ParamType = click.ParamType
 
 Group = TypeVar("Group")
-_GROUPS = (Listen, App, Files, Processes, Log, Limits, Messages, Trust)
+_GROUPS = (Listen, App, Files, Processes, Log, Limits, Messages, Trust, Service)
 
 
 class Value(_ParamType):

@@ -1,20 +1,25 @@
 """What to serve and how, whatever it is: the values of a command's options, joined with an offer.
 
-In: an offer and parameters. Out: a `Plan`, and from it an `HttpServer`, in one process or in each worker alike.
+In: an offer and parameters. Out: a `Plan`, and from it a server and its log, in one process or in each worker alike.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from portico.cli.offer import Offer
 from portico.cli.options import collect
 from portico.cli.places import Places
-from portico.settings import Limits, Log, Messages, Processes, Trust
+from portico.cli.screen import Screen
+from portico.settings import App, Limits, Log, Messages, Processes, Service, Trust
 
 if TYPE_CHECKING:
     from portico.server.access_log import AccessLog
+    from portico.server.embedded import Server
+    from portico.server.exchange import Handler
     from portico.server.http import HttpServer
+    from portico.server.service import Services
+    from portico.server.service_log import ServiceLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,8 @@ class Plan:
     """
 
     offer: Offer
+    app: App = field(default_factory=App)
+    service: Service = field(default_factory=Service)
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
     messages: Messages = field(default_factory=Messages)
@@ -46,6 +53,8 @@ def plan_of(
     """Collect a plan from the values of a command's options; groups that a command lacks are at their defaults."""
     return Plan(
         offer=offer,
+        app=collect(App, params),
+        service=collect(Service, params),
         limits=collect(Limits, params),
         log=collect(Log, params),
         messages=collect(Messages, params),
@@ -56,11 +65,45 @@ def plan_of(
     )
 
 
-def open_server(plan: Plan, log: "AccessLog | None") -> "HttpServer":
-    """Open the offer and make the server for it. Raises ConfigError where it cannot be had."""
+class Assembly(NamedTuple):
+    """A server that is ready to open, and its log's end. lost: how many lines the log could not write."""
+
+    server: "Server"
+    lost: Callable[[], int]
+    close_log: Callable[[], object]
+
+
+def assemble(plan: Plan, screen: Screen, language: str, *, is_alone: bool) -> Assembly:
+    """Open the offer, and make the log and the server for it.
+
+    screen, is_alone: see `log.open_log`. Raises ConfigError and UsageError where one of them cannot be had.
+    """
+    from portico.cli.log import open_log, open_service_log
+    from portico.server.service import Services
+
+    opened = plan.offer.open()
+    if isinstance(opened, Services):
+        service_log, close = open_service_log(plan.log, screen, language)
+        lost = (lambda: 0) if service_log is None else (lambda: service_log.lost)
+        return Assembly(service_server(plan, opened, service_log), lost, close)
+    log, close = open_log(plan.log, screen, is_alone=is_alone)
+    return Assembly(http_server(plan, opened, log), (lambda: 0) if log is None else (lambda: log.lost), close)
+
+
+def service_server(plan: Plan, services: "Services", log: "ServiceLog | None") -> "Server":
+    """Make the server for services."""
+    from portico.gateway.pool import Pool
+    from portico.server.services import ServiceServer
+
+    pool = Pool(max(plan.app.threads, 1), plan.app.max_threads)
+    return ServiceServer(services, plan.limits, plan.service, log, pool=pool)
+
+
+def http_server(plan: Plan, handler: "Handler", log: "AccessLog | None") -> "HttpServer":
+    """Make the server for a handler. Raises UsageError for a proxy that is none."""
     from portico.server.http import HttpServer
 
-    server = HttpServer(plan.offer.open(), plan.limits, log, messages=plan.messages)
+    server = HttpServer(handler, plan.limits, log, messages=plan.messages)
     if plan.trust != Trust() or plan.log.request_id:
         from portico.server.preparing import preparation
         from portico.server.proxy_gate import gatekeeper

@@ -15,7 +15,7 @@ from portico.cli.options import collect, options_for
 from portico.cli.places import open_places
 from portico.cli.plan import plan_of
 from portico.gateway.reference import parse_reference
-from portico.settings import App, Files, Limits, Listen, Log, Messages, Processes, Trust
+from portico.settings import App, Files, Limits, Listen, Log, Messages, Processes, Service, Trust
 
 _EXAMPLES = (
     Example("portico run", "run-example-found"),
@@ -39,6 +39,7 @@ def parameters() -> Iterator[click.Parameter]:
     yield from options_for(Log, "run")
     yield from options_for(Limits, "run")
     yield from options_for(Messages, "run")
+    yield from options_for(Service, "run")
 
 
 def composition(reference: str | None, params: Mapping[str, Any]) -> Composition:
@@ -65,7 +66,7 @@ def composition(reference: str | None, params: Mapping[str, Any]) -> Composition
 def _run(reference: str | None, **params: Any) -> int:
     offer = HostedApp(composition(reference, params))
     listen_to = collect(Listen, params)
-    return host(plan_of(offer, params, is_lan_ours=not listen_to.bind), lambda: open_places(listen_to))
+    return host(plan_of(offer, params, is_lan_ours=not listen_to.bind), lambda: open_places(listen_to, also=("udp",)))
 
 
 command = PageCommand(

@@ -1,7 +1,7 @@
 """One run of a server in a terminal: from open sockets to the line of totals.
 
     Session.run
-      HttpServer.open         accept
+      Server.open             accept
       _greet                  banner: what, where
       _start_survey           counts beside the server, then _surveyed
       Keyboard.open           o l q ?, then _pressed
@@ -24,10 +24,10 @@ from math import inf
 from portico.cli import banner
 from portico.cli.browser import open_browser
 from portico.cli.keys import Keyboard
-from portico.cli.log import open_log, report_to
+from portico.cli.log import report_to
 from portico.cli.offer import Survey
 from portico.cli.places import Links, Places, links_of, open_lan
-from portico.cli.plan import Plan, open_server
+from portico.cli.plan import Plan, assemble
 from portico.cli.screen import Screen
 from portico.cli.words import Words
 from portico.errors import ConfigError
@@ -59,12 +59,12 @@ class Session:
         self._sockets = list(places.sockets)
         self._lan_sockets = [] if not plan.is_lan_ours else [s for s in self._sockets if links_of([s]).lan]
         self._offer = plan.offer
-        self._log, self._close_log = open_log(plan.log, output or screen, is_alone=plan.offer.is_silent)
-        self._server = open_server(plan, self._log)
-        self._keyboard = Keyboard.at(plan.keys_fd, self._pressed) if screen.is_terminal else None
+        made = assemble(plan, output or screen, words.language, is_alone=plan.offer.is_silent)
+        self._server, self._lost, self._close_log = made
+        has_keys = screen.is_terminal and plan.offer.is_for_browsers
+        self._keyboard = Keyboard.at(plan.keys_fd, self._pressed) if has_keys else None
         self._stopping = asyncio.Event()
         self._is_cut = False
-        self._is_open = False
         self._admin_sockets = places.admin
         self._pages: HttpServer | None = None
         self._notifier = Notifier.from_environment()
@@ -116,7 +116,6 @@ class Session:
 
     async def _serve(self) -> None:
         await self._server.open(self._sockets)
-        self._is_open = True
         self._notifier.ready()
         self._beat()
         self._greet()
@@ -157,7 +156,7 @@ class Session:
         return lines
 
     def _links(self) -> Links:
-        return links_of(self._sockets, self._offer.path)
+        return links_of(self._sockets, self._offer.path, is_http=self._offer.is_for_browsers)
 
     # the survey
 
@@ -238,9 +237,7 @@ class Session:
     def _interrupted(self) -> None:
         if self._stopping.is_set():
             self._is_cut = True
-            self._server.abort()
-            for task in list(self._server.tasks.running) if self._is_open else ():
-                task.cancel()  # an application may not care that its peer has gone
+            self._server.cut()
         self._stopping.set()
 
     async def _finish(self) -> int:
@@ -257,8 +254,7 @@ class Session:
         totals = self._server.totals
         if cut:
             screen.line(f"  {words('cut', n=cut)}")
-        if self._log is not None and self._log.lost:
-            screen.line(f"  {words('lost', n=self._log.lost)}")
-        seconds = time.monotonic() - self._began_s
-        screen.line(banner.totals_line(totals.requests, totals.bytes_sent, totals.addresses, seconds, words))
+        if self._lost():
+            screen.line(f"  {words('lost', n=self._lost())}")
+        screen.line(banner.totals_line(totals, self._offer.counted, time.monotonic() - self._began_s, words))
         return _CUT_CODE if self._is_cut else 0

@@ -26,6 +26,8 @@ class SharedFiles:
 
     lan_words = "lan-on"
     is_silent = True
+    is_for_browsers = True
+    counted = "requests"
 
     def __init__(self, shares: tuple[Share, ...], files: Files) -> None:
         self.path = entry_path(shares, files.base)

@@ -89,6 +89,6 @@ def greeting(offer: Offer, workers: int, places: Places, words: Words, screen: S
     lines = offer.greeting(words, screen, workers)
     if places.moved is not None:
         lines.append(banner.moved_line(places.moved, address_of(places.sockets[0]).port, words))
-    links = links_of(places.sockets, offer.path)
+    links = links_of(places.sockets, offer.path, is_http=offer.is_for_browsers)
     lines += ["", *banner.link_lines(links, words(offer.lan_words), screen), ""]
     return [*lines, *(f"  {screen.paint(line, 'yellow')}" for line in offer.warnings(words))]

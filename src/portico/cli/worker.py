@@ -2,7 +2,7 @@
 
     work
       Offer.open            import the application: before anything is accepted
-      _run                  Offer.start -> HttpServer.open -> ready ... SIGTERM -> drain -> Offer.stop -> finished
+      _run                  Offer.start -> Server.open -> ready ... SIGTERM -> drain -> Offer.stop -> finished
 
 In: an offer, and the badge in the environment. Out: the exit code, and messages to the supervisor.
 """
@@ -11,19 +11,18 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from portico.apps.admin.sources import STATS_KEY, ServerSource
-from portico.apps.files.web import event_loop
 from portico.cli.group import full_text, words_of_environment
-from portico.cli.log import open_log, report_to
+from portico.cli.log import report_to
 from portico.cli.offer import Offer
-from portico.cli.plan import Plan, open_server
+from portico.cli.plan import Plan, assemble
 from portico.cli.screen import Screen
 from portico.errors import ConfigError
 from portico.net.listening import close
-from portico.server.http import HttpServer
+from portico.server.embedded import Server, event_loop
 from portico.workers.worker import WorkerLink
 
 FAILED_CODE = 2
@@ -46,10 +45,10 @@ def work(plan: Plan) -> int:
 
 def _worked(link: WorkerLink, plan: Plan) -> int:
     screen = Screen(sys.stdout.fileno(), sys.stdout.encoding or "utf-8", os.environ)
-    log, close_log = open_log(plan.log, screen, is_alone=False)
     reporting = report_to(screen)
+    close_log: Callable[[], object] = int
     try:
-        server = open_server(plan, log)
+        server, _, close_log = assemble(plan, screen, words_of_environment().language, is_alone=False)
         source = ServerSource(server) if plan.processes.admin else None
         if source is not None:
             plan.offer.watch(source.metrics)
@@ -62,21 +61,18 @@ def _worked(link: WorkerLink, plan: Plan) -> int:
         close_log()
 
 
-async def _run(link: WorkerLink, offer: Offer, server: HttpServer, source: ServerSource | None) -> int:
-    opened, stopping = asyncio.Event(), asyncio.Event()
+async def _run(link: WorkerLink, offer: Offer, server: Server, source: ServerSource | None) -> int:
+    stopping = asyncio.Event()
 
     def cut() -> None:
         stopping.set()
-        server.abort()
-        for task in list(server.tasks.running) if opened.is_set() else ():
-            task.cancel()  # an application may not care that its peer has gone
+        server.cut()
 
     link.watch(stopping.set, cut)
     sockets = link.sockets()
     try:
         await offer.start()
         await server.open(sockets)
-        opened.set()
         link.ready()
         link.beat_with(lambda: _figures(server, source))
         await stopping.wait()
@@ -90,7 +86,7 @@ async def _run(link: WorkerLink, offer: Offer, server: HttpServer, source: Serve
     return 0
 
 
-def _figures(server: HttpServer, source: ServerSource | None) -> Mapping[str, Any]:
+def _figures(server: Server, source: ServerSource | None) -> Mapping[str, Any]:
     """Return what a beat carries: what recycling looks at, and all the rest where somebody asked for it."""
     figures = {STATS_KEY: source.snapshot()} if source is not None else {}
     return {"requests": server.totals.requests, "active": server.active, **figures}

@@ -2,10 +2,13 @@
 
     async def __call__(scope, receive, send)     asgi
     __call__(environ, start_response)            wsgi
+    [async] __call__(stream)                     stream: a service for TCP and unix connections
+    [async] __call__(datagram, peer)             datagram: one for UDP
     __call__(scope) -> an instance               ASGI 2, refused
     __call__()                                   a factory, or nothing we know
 
-In: any object. Out: "wsgi" or "asgi", or a ConfigError that says what it is instead.
+In: any object. Out: the name of its interface, or a ConfigError that says what it is instead. What `stream_service` and
+`datagram_service` have made says so itself, by its `interface`.
 """
 
 import inspect
@@ -15,11 +18,15 @@ from typing import Any, Literal
 
 from portico.errors import ConfigError
 
-Interface = Literal["wsgi", "asgi"]
+Interface = Literal["wsgi", "asgi", "stream", "datagram"]
 
 _WSGI_NAMES = {"environ", "env", "start_response"}
 _ASGI_NAMES = {"scope", "receive", "send"}
 _NAMES: dict[Interface, set[str]] = {"wsgi": _WSGI_NAMES, "asgi": _ASGI_NAMES}
+_DATAGRAM_NAMES = {"datagram", "peer", "address", "addr"}
+# What a single parameter is called where it is certainly no stream: an ASGI 2 application, a view, a WSGI mistake.
+_NO_STREAM_NAMES = {"scope", "request", "req", "environ", "env"}
+SERVICE_INTERFACES: tuple[Interface, ...] = ("stream", "datagram")
 # Attributes under which wrappers keep the application that a server wants, as Dash does.
 _INNER = ("server", "app", "wsgi_app", "asgi_app", "application")
 _CHOOSE = "say which it is: --interface wsgi or --interface asgi"
@@ -34,9 +41,21 @@ def recognise(app: object, name: str) -> Interface:
         raise ConfigError(not_callable(app, name))
     if inspect.isclass(app):
         return _by_class(app, name)
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(app.__call__):
-        return "asgi"
-    return _by_parameters(_parameters(app, name), name)
+    declared = getattr(app, "interface", "")
+    if declared in SERVICE_INTERFACES:
+        return declared
+    is_coroutine = inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(app.__call__)
+    parameters = _parameters(app, name)
+    return _by_service(parameters) or ("asgi" if is_coroutine else _by_parameters(parameters, name))
+
+
+def _by_service(parameters: list[inspect.Parameter]) -> Interface | None:
+    """Recognise a service: one parameter, or two that are called as those of a datagram's are."""
+    names = [parameter.name for parameter in parameters]
+    if len(names) == 2 and set(names) & _DATAGRAM_NAMES and not set(names) & (_WSGI_NAMES | _ASGI_NAMES):
+        return "datagram"
+    is_one = len(names) == 1 and _takes(parameters, 1) and not _takes(parameters, 2) and not _takes(parameters, 0)
+    return "stream" if is_one and names[0] not in _NO_STREAM_NAMES else None
 
 
 def _parameters(app: Callable[..., Any], name: str) -> list[inspect.Parameter]:
@@ -80,7 +99,8 @@ def _by_parameters(parameters: list[inspect.Parameter], name: str) -> Interface:
     if fits[1] and "scope" in called:
         raise ConfigError(_asgi_2(name))
     raise ConfigError(
-        f"{name} takes neither (environ, start_response), as WSGI does, nor (scope, receive, send), as ASGI does"
+        f"{name} takes neither (environ, start_response), as WSGI does, nor (scope, receive, send), as ASGI does, "
+        "nor (stream) or (datagram, peer), as services do"
     )
 
 

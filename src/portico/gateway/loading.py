@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from portico.errors import ConfigError, excerpt
-from portico.gateway.interface import Interface, not_callable, recognise
+from portico.gateway.interface import SERVICE_INTERFACES, Interface, not_callable, recognise
 from portico.gateway.reference import Call, Reference, parse_reference
 
 # The names an application goes by, then those of functions that make one; the first there is, is taken.
@@ -101,8 +101,8 @@ def load(text: str, app_dir: str = "", interface: str = "auto") -> Loaded:
 def _interface(app: object, name: str, chosen: str) -> Interface:
     if not callable(app):
         raise LoadError(not_callable(app, name))
-    if chosen in ("wsgi", "asgi"):
-        return chosen  # type: ignore[return-value]  # narrowed by the tuple above, which mypy does not follow
+    if chosen != "auto":
+        return chosen  # type: ignore[return-value]  # one of settings.INTERFACES
     try:
         return recognise(app, name)
     except ConfigError as exc:
@@ -195,6 +195,9 @@ def _looked_for(module: ModuleType) -> tuple[tuple[str, ...], Call | None]:
     for name in FACTORY_NAMES:
         if callable(getattr(module, name, None)):
             return (name,), Call((), ())
+    services = [name for name, found in vars(module).items() if getattr(found, "interface", "") in SERVICE_INTERFACES]
+    if len(services) == 1:
+        return (services[0],), None
     raise LoadError(
         f"{module.__name__} has none of {', '.join(APP_NAMES)}; name its application: {_candidates(module, '')}"
     )

@@ -52,12 +52,13 @@ def refuse_new(sockets: Iterable[socket.socket]) -> float:
 
 
 def _is_on_a_network(sock: socket.socket) -> bool:
-    return sock.family != socket.AF_UNIX and not ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
+    return sock.type == socket.SOCK_STREAM and sock.family != socket.AF_UNIX and not ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def _refuse(sock: socket.socket) -> None:
     remove_file(sock)
-    if sock.family in (socket.AF_INET, socket.AF_INET6) and sys.platform == "linux":
+    is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_STREAM
+    if is_tcp and sys.platform == "linux":
         code = array("B", b"".join(struct.pack("HBBI", *row) for row in _DROP_SYN))
         address, _ = code.buffer_info()
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_DROP_SYN), address))

@@ -4,7 +4,7 @@
            `localhost` and other names listen on each of their addresses that this machine has, with one port
     udp    the same, bound only and without SO_REUSEADDR, which on Linux would let two servers share the port
     unix   a stale socket file is replaced if nobody answers on it; any other file stays and is an error
-    fd     a listening socket inherited from systemd, a supervisor or a shell
+    fd     a listening socket, or a bound UDP one, inherited from systemd, a supervisor or a shell
 
 What the system refuses becomes a ConfigError that says why, `PortTaken` where another program is in the way.
 Invariant: a file is removed only if it is a socket that nobody answers on, or the very one that we made.
@@ -342,7 +342,9 @@ def _adopt(address: Address, backlog: int, mode: int | None) -> list[socket.sock
         sock = _InheritedSocket(fileno=address.number)
     except OSError as exc:
         raise ConfigError(f"{address} is not an open socket; it must be inherited from the starting process") from exc
-    if sock.type != socket.SOCK_STREAM or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+    is_listening = sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    is_bound = sock.type == socket.SOCK_DGRAM and sock.family != socket.AF_UNIX and sock.getsockname()[1]
+    if not (is_listening or is_bound):
         sock.detach()  # it is not ours to close
         raise ConfigError(f"{address} is a socket that does not listen for connections; it must be a listening one")
     sock.setblocking(False)

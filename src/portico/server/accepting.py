@@ -12,23 +12,22 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from portico.net.listening import accept_waiting
+from portico.net.listening import BACKLOG, accept_waiting
 from portico.net.listening import close as close_sockets
 from portico.server.clock import Clock, Wheel
 from portico.server.metrics import Metrics
 from portico.server.tasks import Tasks
 from portico.settings import Limits
 
-_BACKLOG = 2048
 _FLUSH_S = 0.05
 _TURNS = 3  # a loop needs them to tell of the connections that it has accepted
 _FAREWELL_S = 1.0  # aborted connections say so in the next turn of the loop
-_GRACE_S = 0.3  # how long an idle connection may still ask something while we stop
+GRACE_S = 0.3  # how long an idle connection may still ask something while we stop
 # Since 3.13 asyncio removes the file of a socket that it closes; this one may be a supervisor's as well.
 _KEEP_FILE: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 _MAX_ADDRESSES = 100_000
@@ -126,7 +125,7 @@ class Acceptor(Generic[AnyLog]):
             # The loop gets a descriptor of its own, so that we can still accept what waits when it has closed that.
             own = socket.socket(fileno=os.dup(sock.fileno()))
             more = _KEEP_FILE if is_unix else {}
-            self._listeners[sock] = await listen(lambda: self.protocol(), sock=own, backlog=_BACKLOG, **more)
+            self._listeners[sock] = await listen(lambda: self.protocol(), sock=own, backlog=BACKLOG, **more)
 
     def close(self, sockets: Sequence[socket.socket]) -> None:
         """Close these; connections they made go on."""
@@ -136,7 +135,7 @@ class Acceptor(Generic[AnyLog]):
                 server.close()
                 close_sockets([sock])
 
-    async def drain(self, timeout_s: float, grace_s: float = _GRACE_S) -> int:
+    async def drain(self, timeout_s: float, grace_s: float = GRACE_S) -> int:
         """Stop accepting, answer what has been asked, close the rest.
 
         Whoever waits in the kernel's queue is still served, and the listening sockets are closed then; whose they are
@@ -185,7 +184,7 @@ class Acceptor(Generic[AnyLog]):
 
     async def _end_idleness(self, grace_s: float, timeout_s: float) -> None:
         """Close those who ask nothing: kept connections soon, others when the time of grace is over."""
-        kept_s = min(grace_s, _GRACE_S, timeout_s)
+        kept_s = min(grace_s, GRACE_S, timeout_s)
         for wait_s, is_last in ((kept_s, False), (min(grace_s, timeout_s) - kept_s, True)):
             await self._wait_empty(wait_s)
             for connection in list(self._connections):
@@ -212,6 +211,17 @@ class Acceptor(Generic[AnyLog]):
         for connection in list(self._connections):
             connection.transport.abort()
 
+    def cut(self) -> None:
+        """Close every connection now, and cancel what is being done for it: not everybody cares who has gone."""
+        self.abort()
+        for task in list(self.tasks.running) if self.is_open else ():
+            task.cancel()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `open` has been called."""
+        return hasattr(self, "tasks")
+
     @property
     def active(self) -> int:
         """Count the exchanges under way; one is until its answer is with the kernel."""
@@ -226,6 +236,13 @@ class Acceptor(Generic[AnyLog]):
     def connections(self) -> int:
         """Count the open connections."""
         return len(self._connections)
+
+    def figures(self) -> Mapping[str, Callable[[], float]]:
+        """Return what to measure, for the operator's pages."""
+        return {
+            "portico_connections": lambda: self.connections,
+            "portico_log_lines_lost_total": lambda: self.log.lost if self.log is not None else 0,
+        }
 
     # called by connections
 

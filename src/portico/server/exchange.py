@@ -29,13 +29,17 @@ GONE = -1
 
 
 UNIX = "unix"  # the address of every peer on a unix socket
+UNKNOWN = "-"  # of a peer that has gone already
 
 
 def address_of(transport: asyncio.BaseTransport) -> str:
-    """Return the peer's IP address, or UNIX."""
+    """Return the peer's IP address, UNIX, or UNKNOWN."""
     peer = transport.get_extra_info("peername")
+    if not isinstance(peer, tuple):
+        # Whoever resets a connection before we have seen it has no address any more.
+        return UNKNOWN if isinstance(transport.get_extra_info("sockname"), tuple) else UNIX
     # An IPv4 peer of a dual-stack socket is the same peer as on an IPv4 one (RFC 4291 2.5.5.2).
-    return str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else UNIX
+    return str(peer[0]).removeprefix("::ffff:")
 
 
 def origin_of(transport: asyncio.Transport, address: str) -> Origin:

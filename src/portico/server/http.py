@@ -6,7 +6,7 @@ In: listening sockets and a handler; out: answers, an access log, totals. One in
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from portico.http.message import Request
 from portico.server.accepting import Acceptor, Connection
@@ -61,6 +61,15 @@ class HttpServer(Acceptor[AccessLog]):
     def websockets(self) -> int:
         """Count the connections that have become WebSockets."""
         return sum(isinstance(connection, WebSocketConnection) for connection in self._connections)
+
+    def figures(self) -> Mapping[str, Callable[[], float]]:
+        """Return what to measure, for the operator's pages."""
+        return {
+            "portico_requests_in_flight": lambda: self.active,
+            "portico_requests_waiting": lambda: self.turns.waiting,
+            "portico_websockets": lambda: self.websockets,
+            **super().figures(),
+        }
 
     def finish(self, connection: HttpConnection, exchange: Exchange, sent_bytes: int) -> None:
         """Account for an exchange that has ended. sent_bytes: of its body, whatever the method is."""

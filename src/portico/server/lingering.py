@@ -45,7 +45,11 @@ class Lingering(asyncio.Protocol):
         transport.set_protocol(self)
         transport.set_write_buffer_limits(high=0)  # tells us when the kernel has all of the answer
         if transport.can_write_eof():
-            transport.write_eof()
+            try:
+                transport.write_eof()
+            except OSError:  # the peer has gone meanwhile, which asyncio's own loop lets us know in this way
+                transport.abort()
+                return
         if not self.is_busy:
             self.resume_writing()
 

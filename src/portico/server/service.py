@@ -8,13 +8,15 @@ In: a function. Out: a service, which `portico run module:greet` runs, and `gree
 function stays callable as it was. Without the decorators `portico run` finds out the kind by itself; they exist to be
 exact, and to say more.
 
-A coroutine function runs on the event loop, a plain one in a thread, so it may wait for whatever it likes.
+A coroutine function runs on the event loop, a plain one in a thread, so it may wait for whatever it likes. A plain
+function that never waits is quick, if it is said to be: `def f(data, peer)`, called on the loop for each datagram, or
+for each piece of a stream, and what it returns is sent back.
 """
 
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
 
 from portico.errors import UsageError
 
@@ -34,7 +36,8 @@ class Peer(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-StreamFunction = Callable[["Stream"], Awaitable[None]] | Callable[["BlockingStream"], None]
+QuickFunction = Callable[[bytes, Peer], bytes | None]
+StreamFunction = Callable[["Stream"], Awaitable[None]] | Callable[["BlockingStream"], None] | QuickFunction
 DatagramFunction = Callable[[bytes, Peer], bytes | Awaitable[bytes | None] | None]
 
 
@@ -43,26 +46,30 @@ class StreamService:
     """A service for connections: called once for each, which ends when it returns.
 
     name: what logs and banners call it. encoding: the charset of its text, "" for what the settings say.
+    is_quick: the function is a `QuickFunction`, which answers each piece as it comes.
     """
+
+    interface: ClassVar = "stream"
 
     function: StreamFunction
     name: str
     encoding: str = field(default="", kw_only=True)
+    is_quick: bool = field(default=False, kw_only=True)
 
     @property
     def is_blocking(self) -> bool:
         """Whether it is a plain function, to be run in a thread."""
-        return not is_coroutine_function(self.function)
+        return not self.is_quick and not is_coroutine_function(self.function)
 
-    def __call__(self, stream: Any) -> Any:
+    def __call__(self, *arguments: Any) -> Any:
         """Call the function."""
-        return self.function(stream)
+        return self.function(*arguments)
 
-    def start(self, port: int = 0, *, host: str = "127.0.0.1") -> None:
+    def start(self, port: int = 8000, *, host: str = "127.0.0.1") -> None:
         """Serve until Ctrl-C. host: where to listen, "*" for every interface. See `server.embedded.serve_here`."""
         from portico.server.embedded import serve_here
 
-        serve_here(stream=self, port=port, host=host)
+        serve_here(Services(stream=self), port, host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class DatagramService:
         loop. may_amplify: an answer to an address out in the internet may be larger than its request; leave it off
         unless the service knows whom it answers, since anybody can write anybody's address into a datagram.
     """
+
+    interface: ClassVar = "datagram"
 
     function: DatagramFunction
     name: str
@@ -88,11 +97,11 @@ class DatagramService:
         """Call the function."""
         return self.function(datagram, peer)
 
-    def start(self, port: int = 0, *, host: str = "127.0.0.1") -> None:
+    def start(self, port: int = 8000, *, host: str = "127.0.0.1") -> None:
         """Serve until Ctrl-C. host: where to listen, "*" for every interface. See `server.embedded.serve_here`."""
         from portico.server.embedded import serve_here
 
-        serve_here(datagram=self, port=port, host=host)
+        serve_here(Services(datagram=self), port, host)
 
 
 def is_coroutine_function(function: Any) -> bool:
@@ -103,17 +112,20 @@ def is_coroutine_function(function: Any) -> bool:
 @overload
 def stream_service(function: StreamFunction, /) -> StreamService: ...
 @overload
-def stream_service(*, name: str = "", encoding: str = "") -> Callable[[StreamFunction], StreamService]: ...
 def stream_service(
-    function: StreamFunction | None = None, /, *, name: str = "", encoding: str = ""
+    *, name: str = "", encoding: str = "", is_quick: bool = False
+) -> Callable[[StreamFunction], StreamService]: ...
+def stream_service(
+    function: StreamFunction | None = None, /, *, name: str = "", encoding: str = "", is_quick: bool = False
 ) -> StreamService | Callable[[StreamFunction], StreamService]:
     """Make a service for connections of `async def f(stream)`, or of a blocking `def f(stream)`.
 
-    name: the function's own where empty. encoding: see `StreamService`. Raises UsageError for what cannot be called.
+    name: the function's own where empty. encoding, is_quick: see `StreamService`. Raises UsageError for what
+    cannot be called.
     """
 
     def make(found: StreamFunction) -> StreamService:
-        return StreamService(found, name or _name(found, "stream_service"), encoding=encoding)
+        return StreamService(found, name or _name(found, "stream_service"), encoding=encoding, is_quick=is_quick)
 
     return make if function is None else make(function)
 
@@ -144,3 +156,17 @@ def _name(function: Any, decorator: str) -> str:
     if not callable(function):
         raise UsageError(f"{decorator} was given {function!r}, which is no function")
     return str(getattr(function, "__name__", type(function).__name__))
+
+
+class Services(NamedTuple):
+    """What one server serves. None where there is none of the kind."""
+
+    stream: StreamService | None = None
+    datagram: DatagramService | None = None
+
+
+def service_of(found: Any, interface: str, name: str) -> Services:
+    """Make services of what an application reference named. interface: "stream" or "datagram", as it was recognised."""
+    if interface == "stream":
+        return Services(found if isinstance(found, StreamService) else StreamService(found, name), None)
+    return Services(None, found if isinstance(found, DatagramService) else DatagramService(found, name))

@@ -226,6 +226,8 @@ NOTES: Final[Mapping[str, str]] = {
     "no answer: the service failed": "未应答：服务出错",
     "dropped: too many at once": "已丢弃：同时处理的过多",
     "dropped: too long": "已丢弃：过长",
+    "the service failed": "服务出错",
+    "the peer closed the connection": "对方断开了连接",
     "cut off": "已中断",
 }
 """Remarks in English, as records carry them, and what a Chinese log says instead; others are shown as they are."""

@@ -208,7 +208,7 @@ class Files:
     compress: bool = option(True, Unit.FLAG, "compress text on the fly", "即时压缩文本")
 
 
-INTERFACES = ("auto", "wsgi", "asgi")
+INTERFACES = ("auto", "wsgi", "asgi", "stream", "datagram")
 LIFESPANS = ("auto", "on", "off")
 
 

@@ -79,7 +79,7 @@ def test_start_blocks_until_ctrl_c(server: HttpWebServer) -> None:
 def test_stop_before_start_is_a_start_that_returns(site: Path) -> None:
     server = HttpWebServer(0, site)
     server.stop()
-    with pytest.raises(UsageError, match="make a new HttpWebServer"):
+    with pytest.raises(UsageError, match="started already; make a new one"):
         server.start()
 
 

@@ -7,7 +7,7 @@ FleetSource(supervisor)       adds up what the workers' beats say
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from portico.server.http import HttpServer
+from portico.server.embedded import Server
 from portico.server.metrics import Metrics
 from portico.server.samples import Ledger, Snapshot, sample
 
@@ -17,14 +17,11 @@ STATS_KEY: Final = "figures"  # where a worker's beat carries its snapshot
 class ServerSource:
     """The figures of one server, which begins to count by this."""
 
-    def __init__(self, server: HttpServer) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self.metrics = metrics = server.metrics = Metrics()
-        metrics.watch("portico_requests_in_flight", lambda: server.active)
-        metrics.watch("portico_requests_waiting", lambda: server.turns.waiting)
-        metrics.watch("portico_connections", lambda: server.connections)
-        metrics.watch("portico_websockets", lambda: server.websockets)
-        metrics.watch("portico_log_lines_lost_total", lambda: server.log.lost if server.log is not None else 0)
+        for name, read in server.figures().items():
+            metrics.watch(name, read)
 
     @property
     def is_ready(self) -> bool:

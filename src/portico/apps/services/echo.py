@@ -1,12 +1,7 @@
 """Echo: what a peer sends comes back, byte for byte (RFC 862)."""
 
-from typing import TYPE_CHECKING
-
 from portico.apps.services.question import ANSWERING_MACHINES
 from portico.server.service import DatagramService, Peer, StreamService
-
-if TYPE_CHECKING:
-    from portico.server.stream import Stream
 
 
 def echo() -> tuple[StreamService, DatagramService]:
@@ -14,13 +9,11 @@ def echo() -> tuple[StreamService, DatagramService]:
 
     A datagram from a port of the services that answer everything gets none, or two of them would never stop.
     """
-    return StreamService(_send_back, "echo"), DatagramService(_answer, "echo", is_quick=True)
+    return StreamService(_send_back, "echo", is_quick=True), DatagramService(_answer, "echo", is_quick=True)
 
 
-async def _send_back(stream: "Stream") -> None:
-    receive, send = stream.receive, stream.send
-    while data := await receive():
-        await send(data)
+def _send_back(data: bytes, peer: Peer) -> bytes:
+    return data
 
 
 def _answer(datagram: bytes, peer: Peer) -> bytes | None:

@@ -1,0 +1,130 @@
+"""A stream service and a datagram service behind one door: each socket goes to whom it is for.
+
+In: sockets of any kind; out: one server, as a session, a worker or a program wants it.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from portico.errors import ConfigError
+from portico.gateway.pool import Pool
+from portico.net.listening import address_of
+from portico.server.accepting import GRACE_S, Totals
+from portico.server.datagrams import DatagramServer
+from portico.server.metrics import Metrics
+from portico.server.service import Services
+from portico.server.streams import StreamServer
+from portico.settings import Limits, Service
+
+if TYPE_CHECKING:
+    from portico.server.service_log import ServiceLog
+
+
+class ServiceServer:
+    """Serve connections, datagrams, or both.
+
+    pool: threads for plain functions. log: None for none. Attributes and methods as those of `Acceptor`.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        limits: Limits,
+        settings: Service,
+        log: "ServiceLog | None" = None,
+        *,
+        pool: Pool | None = None,
+    ) -> None:
+        self.limits = limits
+        self.log = log
+        self.metrics: Metrics | None = None
+        self._streams: StreamServer | None = None
+        self._datagrams: DatagramServer | None = None
+        if services.stream is not None:
+            self._streams = StreamServer(services.stream, limits, settings, log, pool=pool)
+        if services.datagram is not None:
+            self._datagrams = DatagramServer(services.datagram, limits, settings, log, pool=pool)
+        self._servers = [server for server in (self._streams, self._datagrams) if server is not None]
+        self._opened: set[StreamServer | DatagramServer] = set()
+
+    async def open(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve on these. Raises ConfigError for a socket that no service here is for."""
+        for server, kind in self._kinds():
+            found = [sock for sock in sockets if sock.type == kind]
+            if found and server is None:
+                raise ConfigError(_misfit(found[0]))
+            if found and server is not None:
+                await server.open(found)
+                self._opened.add(server)
+
+    def close(self, sockets: Sequence[socket.socket]) -> None:
+        """Close these; what is under way goes on."""
+        for server, kind in self._kinds():
+            if server is not None:
+                server.close([sock for sock in sockets if sock.type == kind])
+
+    def _kinds(self) -> Iterable[tuple[StreamServer | DatagramServer | None, socket.SocketKind]]:
+        return (self._streams, socket.SOCK_STREAM), (self._datagrams, socket.SOCK_DGRAM)
+
+    async def drain(self, timeout_s: float, grace_s: float = GRACE_S) -> int:
+        """Come to an end, both at once. Returns how many connections and answers were cut."""
+        cut = sum(await asyncio.gather(*(server.drain(timeout_s, grace_s) for server in self._opened)))
+        if self.log is not None:
+            self.log.finish()
+        return cut
+
+    def abort(self) -> None:
+        """Close everything now."""
+        for server in self._opened:
+            server.abort()
+
+    def cut(self) -> None:
+        """Do the same, and cancel what services are doing."""
+        self.abort()
+        if self._streams in self._opened:
+            self._streams.cut()
+
+    @property
+    def totals(self) -> Totals:
+        """Add up what both have done."""
+        parts = [server.totals for server in self._servers]
+        return Totals(
+            requests=sum(part.requests for part in parts),
+            bytes_sent=sum(part.bytes_sent for part in parts),
+            addresses=max(part.addresses for part in parts),
+            cut=sum(part.cut for part in parts),
+        )
+
+    @property
+    def active(self) -> int:
+        """Count the services' calls under way."""
+        return sum(server.active for server in self._servers)
+
+    @property
+    def connections(self) -> int:
+        """Count the open connections."""
+        return sum(server.connections for server in self._servers)
+
+    @property
+    def is_taking(self) -> bool:
+        """Whether connections or datagrams are taken."""
+        return any(server.is_taking for server in self._servers)
+
+    def figures(self) -> Mapping[str, Callable[[], float]]:
+        """Return what to measure, for the operator's pages."""
+        return {
+            "portico_connections": lambda: self.connections,
+            "portico_calls_in_flight": lambda: self.active,
+            "portico_served_total": lambda: self.totals.requests,
+            "portico_sent_bytes_total": lambda: self.totals.bytes_sent,
+            "portico_log_lines_lost_total": lambda: self.log.lost if self.log is not None else 0,
+        }
+
+
+def _misfit(sock: socket.socket) -> str:
+    address = address_of(sock)
+    if sock.type == socket.SOCK_DGRAM:
+        return f"{address} is UDP, and this is a service for connections; write tcp://HOST:PORT or unix:PATH"
+    return f"{address} takes connections, and this is a service for datagrams; write udp://HOST:PORT"
