@@ -113,16 +113,19 @@ class TlsLine:
         """Say farewell where that needs no waiting, and close the line below."""
         with suppress(OSError):
             self._object.unwrap()
-        self._collect()
-        self._line.push_now(self._unsent)
+        self._give_up_rest()
         self._line.close()
 
     def push_now(self, data: memoryview) -> None:
         """Send what goes without waiting, and give up the rest."""
         with suppress(OSError):
             self._object.write(data)
+        self._give_up_rest()
+
+    def _give_up_rest(self) -> None:
         self._collect()
         self._line.push_now(self._unsent)
+        self._unsent = memoryview(b"")
 
     def _read(self, limit: int) -> bytes | None:
         """Return decrypted bytes, None where more records are needed, b"" after the farewell."""
