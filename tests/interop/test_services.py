@@ -295,3 +295,39 @@ def test_a_line_without_end_is_refused(serve: Start) -> None:
         sock.sendall(b"x" * 100_000)
         assert answers.readline().startswith(b"a line of more than 65536 bytes")
         assert answers.read() == b""
+
+
+# --- services of one's own ----------------------------------------------------------------------
+
+
+def run_example(serve: Start, module: str, name: str, kind: str) -> Server:
+    return serve("run", f"{module}:{name}", "--app-dir", "examples/services", "--bind", f"{kind}://127.0.0.1:0")
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_the_example_of_a_greeting(serve: Start, charset: str) -> None:
+    server = run_example(serve, "greeting", "greet", "tcp")
+    with (
+        socket.create_connection(("127.0.0.1", server.port("tcp")), DEADLINE_S) as sock,
+        sock.makefile("rb") as answers,
+    ):
+        assert answers.readline() == b"Your name?\n"
+        sock.sendall("小明\n".encode(charset))
+        assert answers.read().decode(charset) == "Welcome, 小明! 欢迎！\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [(b"42.195", b"26.219\n"), (b"1.609344\n", b"1.000\n"), (b"far", b"error: send a number of kilometres\n")],
+)
+def test_the_example_of_a_converter(serve: Start, question: bytes, answer: bytes) -> None:
+    assert datagram(run_example(serve, "converter", "convert", "udp").port("udp"), question) == answer
+
+
+def test_the_example_of_a_clock(serve: Start) -> None:
+    server = run_example(serve, "clock", "clock", "tcp")
+    with (
+        socket.create_connection(("127.0.0.1", server.port("tcp")), DEADLINE_S) as sock,
+        sock.makefile("rb") as answers,
+    ):
+        assert re.fullmatch(rb"\d\d:\d\d:\d\d\n", answers.readline())

@@ -1,16 +1,18 @@
 """Echo: bytes come back as they were; two that answer everything do not answer each other."""
 
 import pytest
-from tests.apps.services.fake import SOMEBODY, talk
+from tests.apps.services.fake import SOMEBODY
 
 from portico.apps.services import echo
 from portico.server.service import Peer
 
 
-@pytest.mark.parametrize("pieces", [[], [b"\xff\0"], [b"a", b"b\r\n", b"\xc4"], [b"x" * 65536, b"y" * 65536]])
-def test_a_connection_gets_its_bytes_back(pieces: list[bytes]) -> None:
-    stream, _ = echo()
-    assert talk(stream, *pieces).sent == pieces
+@pytest.mark.parametrize("piece", [b"a", b"b\r\n", b"\xff\0", b"\xc4", b"x" * 65536])
+def test_a_connection_gets_its_bytes_back(piece: bytes) -> None:
+    service, _ = echo()
+    assert service(piece, SOMEBODY) == piece
+    assert service(piece, Peer("192.0.2.1", 7)) == piece
+    assert service.is_quick
 
 
 @pytest.mark.parametrize("datagram", [b"", b"hello", b"\0\xff" * 30_000])
