@@ -78,8 +78,8 @@ class Server:
             self.connections += 1
             self._sockets.append(sock)
             thread = threading.Thread(target=self._serve, args=(sock, script))
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
 
     def _serve(self, sock: socket.socket, script: list[Answer]) -> None:
         sock.settimeout(PATIENCE_S)
@@ -107,11 +107,15 @@ class Server:
         if isinstance(sock, ssl.SSLSocket):
             sock.unwrap()
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """Accept nothing more."""
         # A thread inside accept would keep the listening socket alive; shutdown wakes it.
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
+
+    def close(self) -> None:
+        """End every connection, and wait for all scripts. Nothing is accepted any more by then."""
         for sock in self._sockets:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)  # in TLS, too, without taking that off
@@ -130,8 +134,9 @@ def serving(*scripts: list[Answer], tls: ssl.SSLContext | None = None, path: str
     try:
         yield server
     finally:
-        server.close()
+        server.stop()
         thread.join(PATIENCE_S)
+        server.close()
 
 
 def receive_head(sock: socket.socket, buffer: bytes = b"") -> tuple[bytes, bytes]:
