@@ -1,13 +1,17 @@
-"""Write the reference page of the options, docs/{en,zh}/reference/options.md, from the rows of portico.settings.
+"""Write the reference pages of the options from the rows of portico.settings: docs/{en,zh}/reference/options.md for
+whatever serves, client-options.md for clients.
 
 python docs/generate.py            write
 python docs/generate.py --check    say what would change, and exit with 1
 """
 
 import sys
+from itertools import product
 from pathlib import Path
 
-from portico.cli import run, serve
+import click
+
+from portico.cli import connect, get, run, serve, services
 from portico.settings import (
     App,
     Files,
@@ -17,24 +21,53 @@ from portico.settings import (
     Messages,
     Option,
     Processes,
+    Service,
     Trust,
     Unit,
     options_of,
 )
+from portico.settings.asking import Connect, Fetch, Keep, Way
 
 DOCS = Path(__file__).parent
-GROUPS = (Listen, App, Files, Trust, Processes, Log, Limits, Messages)
-# What each command has, as its own help page shows it.
-SERVE, RUN = ([opt for param in command.params for opt in param.opts] for command in (serve.command, run.command))
+# What each page is about: the commands, by what they are called there, and the groups.
+Commands = dict[str, set[str]]
+
+
+def options_among(*commands: click.Command) -> set[str]:
+    """Return the names of all options of some commands, as one writes them."""
+    return {opt for command in commands for param in command.params for opt in param.opts}
+
+
+PAGES: dict[str, tuple[Commands, tuple[type, ...]]] = {
+    "options": (
+        {
+            "serve": options_among(serve.command),
+            "run": options_among(run.command),
+            "services": options_among(
+                services.greet, services.reply, services.echo, services.time, services.temperature
+            ),
+        },
+        (Listen, App, Files, Service, Trust, Processes, Log, Limits, Messages),
+    ),
+    "client-options": (
+        {"get": options_among(get.command), "connect": options_among(connect.command)},
+        (Fetch, Keep, Way, Connect),
+    ),
+}
+ENVIRONMENT = {"options": "environment", "client-options": "client-environment"}
 SCALES = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
 WORDS = {
     "en": {
-        "title": "Options of `portico serve` and `portico run`",
+        "options": "Options of whatever serves",
+        "client-options": "Options of `portico get` and `portico connect`",
         "about": "This page is generated from [settings/](../../../src/portico/settings/) by "
         "[generate.py](../../generate.py); change it there.",
         "forms": "Sizes are bytes, or end in K, M or G (1K is 1024). Durations are seconds, or end in ms, s, m, h or "
         "d. An option that may be repeated keeps every value.",
+        "client-environment": "Each option can come from the environment: `--timeout` is `PORTICO_TIMEOUT`, or "
+        "`PORTICO_GET_TIMEOUT` for `get` alone. The command line comes first, then the longer name, then the shorter. "
+        "In a variable, the values of a repeatable option stand on lines of their own.",
         "environment": "Each option can come from the environment: `--log-format` is `PORTICO_LOG_FORMAT`, or "
         "`PORTICO_SERVE_LOG_FORMAT` for `serve` alone. The command line comes first, then the longer name, then the "
         "shorter, then [portico.toml](../howto/configuration.md). "
@@ -45,9 +78,19 @@ WORDS = {
         "Trust": "Proxies in front",
         "Processes": "Processes",
         "Messages": "WebSockets",
-        "one": "`{command}` alone.",
-        "some": "`{command}` has only {names}.",
+        "serve": "`portico serve`",
+        "run": "`portico run`",
+        "services": "Socket services (`portico greet`, `reply`, `echo`, `time`, `temperature`)",
+        "get": "`portico get`",
+        "connect": "`portico connect`",
+        "all": "{command}: all of them.",
+        "some": "{command}: {names}.",
         "comma": ", ",
+        "Service": "Talking with people",
+        "Fetch": "What is asked",
+        "Keep": "What becomes of the answer",
+        "Way": "The way there",
+        "Connect": "A conversation",
         "Files": "What is served, and how",
         "Log": "Access log",
         "Limits": "Limits",
@@ -57,11 +100,14 @@ WORDS = {
         "none": "none",
     },
     "zh": {
-        "title": "`portico serve` 与 `portico run` 的选项",
+        "options": "服务类命令的选项",
+        "client-options": "`portico get` 与 `portico connect` 的选项",
         "about": "本页由 [generate.py](../../generate.py) 根据 [settings/](../../../src/portico/settings/) "
         "生成，要修改请改那里。",
         "forms": "大小以字节计，也可用 K、M、G 结尾（1K 即 1024）。时长以秒计，也可用 ms、s、m、h、d 结尾。"
         "可重复的选项会保留每一次给出的值。",
+        "client-environment": "每个选项都可以用环境变量设置：`--timeout` 对应 `PORTICO_TIMEOUT`，只对 `get` 生效则用 "
+        "`PORTICO_GET_TIMEOUT`。命令行优先，其次是较长的变量名，最后是较短的。可重复的选项在变量里每个值占一行。",
         "environment": "每个选项都可以用环境变量设置：`--log-format` 对应 `PORTICO_LOG_FORMAT`，只对 `serve` 生效则用 "
         "`PORTICO_SERVE_LOG_FORMAT`。命令行优先，其次是较长的变量名，然后是较短的，最后是 "
         "[portico.toml](../howto/configuration.md)。可重复的选项在变量里每个值占一行。",
@@ -71,9 +117,19 @@ WORDS = {
         "Trust": "前置代理",
         "Processes": "进程",
         "Messages": "WebSocket",
-        "one": "仅用于 `{command}`。",
-        "some": "`{command}` 只有 {names}。",
+        "serve": "`portico serve`",
+        "run": "`portico run`",
+        "services": "套接字服务（`portico greet`、`reply`、`echo`、`time`、`temperature`）",
+        "get": "`portico get`",
+        "connect": "`portico connect`",
+        "all": "{command}：全部。",
+        "some": "{command}：{names}。",
         "comma": "、",
+        "Service": "与人对话",
+        "Fetch": "请求什么",
+        "Keep": "如何处理应答",
+        "Way": "怎样到达",
+        "Connect": "对话",
         "Files": "提供哪些内容，如何提供",
         "Log": "访问日志",
         "Limits": "限制",
@@ -88,7 +144,7 @@ WORDS = {
 def number(row: Option, value: float) -> str:
     """Write a number as one would on the command line."""
     if row.unit is Unit.SECONDS:
-        return f"{value:g}s"
+        return f"{value / 86_400:g}d" if value > 86_400 else f"{value:g}s"
     if row.unit is Unit.SIZE:
         for scale, suffix in SCALES:
             if value >= scale and value % scale == 0:
@@ -123,37 +179,40 @@ def line(row: Option, language: str) -> str:
     return f"| {names} | {meaning} | {default(row, words)} | {allowed(row, words)} |"
 
 
-def who(group: type, words: dict[str, str]) -> list[str]:
-    """Return what is to be said of the commands that have a group's options: nothing where both have all of them."""
-    names = {command: set(RUN if command == "run" else SERVE) for command in ("serve", "run")}
-    rows = {f"--{row.name}" for row in options_of(group)}
+def who(group: type, commands: Commands, words: dict[str, str]) -> list[str]:
+    """Return what is to be said of the commands that have a group's options: nothing where all have all of them."""
+    names = [row.name for row in options_of(group)]
+    have = {command: [name for name in names if f"--{name}" in found] for command, found in commands.items()}
+    if all(len(found) == len(names) for found in have.values()):
+        return []
     lines = []
-    for command, other in (("serve", "run"), ("run", "serve")):
-        have = [f"`--{row.name}`" for row in options_of(group) if f"--{row.name}" in names[command]]
-        if not have:
-            lines.append(words["one"].format(command=f"portico {other}"))
-        elif len(have) < len(rows):
-            lines.append(words["some"].format(command=f"portico {command}", names=words["comma"].join(have)))
-    return ["", " ".join(lines)] if lines else []
+    for command, found in have.items():
+        if len(found) == len(names):
+            lines.append(words["all"].format(command=words[command]))
+        elif found:
+            shown = words["comma"].join(f"`--{name}`" for name in found)
+            lines.append(words["some"].format(command=words[command], names=shown))
+    return ["", " ".join(lines)]
 
 
-def page(language: str) -> str:
-    """Return the whole page in one language."""
+def page(name: str, language: str) -> str:
+    """Return a whole page in one language."""
     words = WORDS[language]
-    lines = [f"# {words['title']}", "", words["about"], "", words["forms"], "", words["environment"]]
-    for group in GROUPS:
-        lines += ["", f"## {words[group.__name__]}", *who(group, words)]
+    commands, groups = PAGES[name]
+    lines = [f"# {words[name]}", "", words["about"], "", words["forms"], "", words[ENVIRONMENT[name]]]
+    for group in groups:
+        lines += ["", f"## {words[group.__name__]}", *who(group, commands, words)]
         lines += ["", words["head"], "| --- | --- | --- | --- |"]
         lines += [line(row, language) for row in options_of(group)]
     return "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Write both pages, or compare them with what is there. Returns the exit code."""
+    """Write all pages, or compare them with what is there. Returns the exit code."""
     outdated = 0
-    for language in WORDS:
-        target = DOCS / language / "reference" / "options.md"
-        text = page(language)
+    for name, language in product(PAGES, WORDS):
+        target = DOCS / language / "reference" / f"{name}.md"
+        text = page(name, language)
         if arguments == ["--check"]:
             if not target.exists() or target.read_text("utf-8") != text:
                 print(f"{target} is not what the settings say; run ./dev docs")

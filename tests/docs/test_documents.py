@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import pytest
 
-from portico.settings import App, Files, Limits, Listen, Log, Messages, Processes, Trust, options_of
+from portico.settings import App, Files, Limits, Listen, Log, Messages, Processes, Service, Trust, options_of
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "zh")
@@ -338,7 +338,7 @@ def test_both_languages_have_the_reader_do_the_same(en: str, zh: str) -> None:
 
 @cache
 def option_names() -> frozenset[str]:
-    groups = (Listen, App, Files, Log, Limits, Messages, Trust, Processes)
+    groups = (Listen, App, Files, Log, Limits, Messages, Trust, Processes, Service)
     rows = [row for group in groups for row in options_of(group)]
     # The rest are not settings: those of every command, and those of python -m http.server.
     others = {"--help", "--version", "--config", "--directory", "--protocol"}

@@ -2,7 +2,7 @@
 
     rows       what a row is, how its text is read
     serving    the options of whatever serves, in groups
-    asking     the options of clients
+    asking     the options of clients, which only they import
 
 The command line, environment variables, reference pages and validation are all derived from these rows by reading
 `options_of(group)`; nothing else in Portico repeats a default or a help text.
