@@ -241,13 +241,23 @@ def test_socat_gets_its_bytes_back(serve: Start, kind: str) -> None:
 
 @needs("telnet")
 def test_telnet_is_greeted(serve: Start) -> None:
-    done = subprocess.run(
-        ["telnet", "127.0.0.1", str(serve("greet", WELCOME).port("tcp"))],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=DEADLINE_S,
-    )
-    assert WELCOME.encode() in done.stdout
+    words = ["telnet", "127.0.0.1", str(serve("greet", WELCOME).port("tcp"))]
+    # Its input stays open: at the end of it telnet would leave before it has heard anything.
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert f"{WELCOME}\n".encode() in process.stdout.read().replace(b"\r", b"")
+
+
+@needs("telnet")
+def test_telnet_gets_an_answer_to_a_line(serve: Start) -> None:
+    words = ["telnet", "127.0.0.1", str(serve("reply", "ok").port("tcp"))]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"hello\n")
+        process.stdin.flush()
+        assert any(line.strip() == b"ok" for line in process.stdout)
+        process.terminate()
 
 
 # What its client sends when a line is typed, and at Ctrl-C.
