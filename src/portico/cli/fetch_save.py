@@ -28,10 +28,11 @@ Came = Callable[[int], None]
 
 
 class Told:
-    """What is said to the person, on standard error. is_quiet: errors alone."""
+    """What is said to the person, on standard error. is_quiet: errors alone. command: who says it, in errors."""
 
-    def __init__(self, words: Words, *, is_quiet: bool) -> None:
+    def __init__(self, words: Words, *, is_quiet: bool, command: str = "portico get") -> None:
         self.words = words
+        self._command = command
         self.is_quiet = is_quiet
         self._screen = Screen(sys.stderr.fileno(), sys.stderr.encoding, os.environ)
 
@@ -47,7 +48,7 @@ class Told:
     def complain(self, exc: PorticoError, key: str = "") -> None:
         """Write what went wrong, in one line. key: of a text around it, "" for none."""
         why = self._translated(str(exc))
-        self.line(f"portico get: {self.words(key, why=why) if key else why}")
+        self.line(f"{self._command}: {self.words(key, why=why) if key else why}")
 
     def _translated(self, text: str) -> str:
         """Return a message in the person's language; it may quote what a server said."""
@@ -150,7 +151,8 @@ def _is_special(path: str) -> bool:
 
 def _pour(client: "Client", asked: Asked, keep: Keep, *, told: Told) -> int:
     """Write the answer straight into a device or a pipe."""
-    from portico.client.download import Answered, Watch
+    from portico.client.download import Watch
+    from portico.client.pieces import Answered
 
     watch = Watch(told.remark)
     with client.stream(asked.method, asked.url, fields=asked.fields, body=asked.body) as response:

@@ -47,7 +47,7 @@ def _get(url: str, **params: Any) -> int:
     if not url:
         raise UsageError("there is no URL; write portico get URL")
     _check(fetch, keep, way)
-    told = Told(words_of_environment(), is_quiet=keep.quiet)
+    told = Told(words_of_environment(), is_quiet=keep.quiet, command=click.get_current_context().command_path)
     try:
         with _open_client(fetch, keep, way, told) as (client, trace):
             asked = read_request(url, fetch)

@@ -96,14 +96,16 @@ class Progress:
         self._thread.join()
 
     def _paint(self) -> None:
-        rate, is_shown = Rate(), False
+        rate, shown = Rate(), ""
         # What takes less than the first interval is done before anybody could read a line.
         while not self._ended.wait(1 / _PER_SECOND):
             done, total = self._count()
             moment = Moment(done, total, rate.at(monotonic(), done))
-            self._write(f"\r{line_of(moment, self._columns(), self._words)}\x1b[K")
-            is_shown = True
-        if is_shown:
+            line = line_of(moment, self._columns(), self._words)
+            if line != shown:
+                self._write(f"\r{line}\x1b[K")
+                shown = line
+        if shown:
             self._write("\r\x1b[K")
 
     def _columns(self) -> int:
