@@ -1,6 +1,6 @@
 """Where the wire meets sockets: connections, their deadlines and their end. Knows no application.
 
-    HttpServer.open(sockets)                      accepting: what all connections of a process share; http: what HTTP adds
+    HttpServer.open(sockets)                      accepting, http: what all connections share
       HttpConnection                              connection: codec and transport meet here and nowhere else
         preparing, turns                          who asks, behind which proxy; how many at once, 503 beyond
         handler(Exchange)                         exchange: the one thing an application sees; tasks, spare run it
@@ -20,6 +20,7 @@
         Bounds                                    buckets: never a reflector, never a flood
       service_log                                 who came, what was said
 
-`service` has the contracts, `embedded` runs a server inside somebody's program. `clock` has the time and one wheel for all deadlines, which `deadlines` judges. `proxy_gate` stands before a connection
-from a proxy with the PROXY protocol, `router` before several handlers.
+`service` has the contracts, `embedded` runs a server inside somebody's program. `clock` has the time and one wheel for
+all deadlines, which `deadlines` judges. `proxy_gate` stands before a connection from a proxy with the PROXY protocol,
+`router` before several handlers.
 """
