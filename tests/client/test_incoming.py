@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from portico.client.connection import Asked, Connection
-from portico.client.decoding import Decoder
 from portico.client.incoming import Incoming
 from portico.client.network import BlockingNetwork, Poll, SocketLine, run
 from portico.client.timeouts import Clock, Timeouts
@@ -33,8 +32,7 @@ class Stage:
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n"
         self.there.sendall(head.encode() + body)
         run(self.connection.ask(Asked("GET", "/", (("Host", "a"),)), CLOCK))
-        decoder = Decoder(coding) if coding else None
-        return Incoming(self.connection, CLOCK, release=self.release, decoder=decoder)
+        return Incoming(self.connection, CLOCK, release=self.release, coding=coding)
 
     def release(self, connection: Connection) -> None:
         self.released.append(connection.can_serve)
@@ -105,6 +103,17 @@ def test_a_coding_that_is_broken_is_an_error(stage: Stage, data: bytes) -> None:
     with pytest.raises(PeerError, match="gzip"):
         run(incoming.all(1_000_000))
     assert len(stage.released) == 1
+
+
+def test_a_coding_that_nobody_knows_matters_only_where_it_is_undone(stage: Stage) -> None:
+    assert run(stage.incoming(b"hello", coding="utf-8").raw(9)) == b"hello"
+    with pytest.raises(PeerError, match="encoded as 'utf-8'"):
+        run(stage.incoming(b"hello", coding="utf-8").decoded(9))
+    assert len(stage.released) == 2
+
+
+def test_no_coding_by_its_name_is_none(stage: Stage) -> None:
+    assert run(stage.incoming(b"hello", coding="Identity").all(9)) == b"hello"
 
 
 def test_all_of_a_body_has_a_bound(stage: Stage) -> None:

@@ -39,7 +39,8 @@ class Profile:
     timeouts: how long to wait. jar: keeps cookies; None for one of its own. follow: most redirects that are followed,
     one after the other; 0 returns them instead. proxies: None for those that the environment names. tls: what TLS is
     spoken with; None trusts whom the system trusts. unix: path of a socket for every request, "" for none.
-    fields: said in every request, unless it says otherwise; a value of None leaves out what would be said.
+    fields: said in every request, unless it says otherwise; a value of None leaves out what would be said;
+    Connection, Content-Length and Transfer-Encoding are not for the caller to say.
     decode: ask for gzip, br and zstd, and undo them. max_connections: open at once, others wait.
     max_idle_per_host: kept for one host. keep_alive_s: how long a connection is kept without use.
     max_body: most bytes of a body that are kept in memory, decoded; streaming has no limit.

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar, Unpack
 
 from portico.client.asking import Asking, Profile, request_fields, want
 from portico.client.connection import Asked, Connection
-from portico.client.decoding import Decoder
 from portico.client.incoming import Incoming
 from portico.client.network import Network
 from portico.client.pool import Pool
@@ -109,12 +108,11 @@ class Engine(Generic[A]):
             connection, head = await self._exchange(asked, route, clock)
         try:
             self._keep_cookies(url, head)
-            coding = head.values.get("content-encoding", "") if self._profile.decode and head.body_length != 0 else ""
-            decoder = Decoder(coding) if coding else None
         except BaseException:
             self._pool.release(route, connection)
             raise
-        incoming = Incoming(connection, clock, release=partial(self._pool.release, route), decoder=decoder)
+        coding = head.values.get("content-encoding", "") if self._profile.decode and head.body_length != 0 else ""
+        incoming = Incoming(connection, clock, release=partial(self._pool.release, route), coding=coding)
         answer = self._answer_class(
             head, url=url, method=wanted.method, incoming=incoming, max_body=self._profile.max_body
         )

@@ -18,16 +18,18 @@ PIECE: Final = 64 * 1024
 class Incoming:
     """What is still to come of a response.
 
-    release: gets the connection back, once. decoder: None where no coding is to be undone.
+    release: gets the connection back, once. coding: the Content-Encoding to undo, "" for none. One that is not known is
+    an error only where it is to be undone: what is read as it was sent, or skipped, does not care.
     """
 
     def __init__(
-        self, connection: Connection, clock: Clock, *, release: Callable[[Connection], None], decoder: Decoder | None
+        self, connection: Connection, clock: Clock, *, release: Callable[[Connection], None], coding: str
     ) -> None:
         self._connection: Connection | None = connection
         self._clock = clock
         self._release = release
-        self._decoder = decoder
+        self._coding = "" if coding.strip().lower() == "identity" else coding
+        self._decoder: Decoder | None = None
         self._decoded: Iterator[bytes] = iter(())
         self._rest = b""  # of a piece that was longer than asked for
         self._is_closed = False
@@ -43,9 +45,11 @@ class Incoming:
 
     async def decoded(self, limit: int) -> bytes:
         """Wait for the next piece without its coding, at most `limit` bytes; b"" at the end."""
-        if self._decoder is None:
+        if not self._coding:
             return await self.raw(limit)
         try:
+            if self._decoder is None:
+                self._decoder = Decoder(self._coding)
             while not (piece := next(self._decoded, b"")):
                 data = await self._receive()
                 if not data:
@@ -72,7 +76,7 @@ class Incoming:
     async def copy_to(self, fd: int, on_progress: Progress | None) -> int:
         """Write the rest of the body, decoded, to a descriptor; return how many bytes were written."""
         connection = self._connection
-        if self._decoder is None and connection is not None and not self._rest:
+        if not self._coding and connection is not None and not self._rest:
             try:
                 count = await connection.copy_to(fd, self._clock, on_progress)
             except BaseException:

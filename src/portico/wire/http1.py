@@ -28,6 +28,7 @@ _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
 _TARGET = re.compile(r"[\x21-\x7e]+")
 _REQUEST_LINE_EXTRA = 80  # a method of 64 bytes, two spaces, the version
 _UNBOUNDED = 1 << 60
+_LF_ENDED = re.compile(rb"[^\r\n]*+\n")
 _VERSION_START = b"HTTP/1."
 _MAX_INTERIM = 32  # a server that says 102 every few seconds stays below it, one that says it for ever does not
 _new = tuple.__new__
@@ -394,7 +395,8 @@ class ClientCodec:
                 # RFC 9112 9.2: never take for an answer what came before the question.
                 if not self._method:
                     raise PeerError(502, "a response that no request asked for")
-                end = data.find(b"\r\n\r\n")
+                end_mark = b"\n\n" if _LF_ENDED.match(data) else b"\r\n\r\n"
+                end = data.find(end_mark)
                 if max(end, len(data) if end < 0 else 0) > self._limits.max_head:
                     raise PeerError(502, f"a response head of over {self._limits.max_head} bytes")
                 if not data.startswith(_VERSION_START[: len(data)]):
@@ -402,9 +404,10 @@ class ClientCodec:
                 if end < 0:
                     self._buffer = data
                     return
-                self.heads.append(data[: end + 4])
+                behind = end + len(end_mark)
+                self.heads.append(data[:behind])
                 self._feed_head(data[:end], events)
-                data = data[end + 4 :]
+                data = data[behind:]
             if self._reader is not None:
                 rest = self._reader.feed(data, events)
                 if rest is None:
@@ -452,10 +455,12 @@ class ClientCodec:
 def parse_status_head(data: bytes, method: str, limits: Limits) -> StatusHead:
     """Parse a response head.
 
-    data: everything before the empty line. method: of the request it answers.
+    data: everything before the empty line; where its first line ends with a bare LF, all of them have to.
+    method: of the request it answers.
     Raises PeerError(502) and what `parse_field_line` raises.
     """
-    lines = data.split(b"\r\n")
+    # RFC 9112 2.2: a recipient may take a bare LF for the end of a line, and servers written by hand rely on it.
+    lines = data.split(b"\n" if _LF_ENDED.match(data) else b"\r\n")
     match = _STATUS_LINE.fullmatch(lines[0])
     if match is None:
         raise PeerError(502, f"{excerpt(lines[0])} is not a status line: HTTP/1.1 200 OK")
