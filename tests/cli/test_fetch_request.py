@@ -66,8 +66,9 @@ def test_an_upload(tmp_path: Path, url: str, found: str) -> None:
     (tmp_path / "a.txt").write_bytes(b"content")
     asked = read_request(url, Fetch(upload=f"{tmp_path}/a.txt"))
     assert (asked.method, asked.url, asked.fields) == ("PUT", found, ())
-    with cast(IO[bytes], asked.body) as file:
-        assert file.read() == b"content"
+    assert cast(IO[bytes], asked.body).read() == b"content"
+    asked.close()
+    assert cast(IO[bytes], asked.body).closed
 
 
 @contextmanager
@@ -90,6 +91,8 @@ def test_standard_input() -> None:
         upload = read_request(URL, Fetch(upload="-"))
         assert (upload.method, upload.url) == ("PUT", URL)
         assert cast(io.BufferedReader, upload.body).fileno() == read
+        upload.close()
+        assert not sys.stdin.closed
     os.close(read)
 
 

@@ -1,11 +1,21 @@
 """Where an answer is saved, what is said about it, and what is left when it could not be finished."""
 
+import fcntl
 import os
+import pty
+import signal
+import socket
+import struct
+import sys
+import termios
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.client.stage import Answer, okay, serving
+from tests.cli.running import Output
+from tests.client.stage import HOLD, Answer, okay, serving
 
 from portico.cli.fetch_request import Asked
 from portico.cli.fetch_save import Told, save
@@ -133,6 +143,82 @@ def test_a_device_takes_no_error_page(shop: Shop) -> None:
         shop.fetch(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", output="/dev/null")
     with pytest.raises(Refused, match="no space left on device"):
         shop.fetch(okay(b"hello"), output="/dev/full")
+
+
+@contextmanager
+def terminal_for_errors() -> Iterator[Output]:
+    """Let standard error be a terminal of 80 columns meanwhile."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    before, term = sys.stderr, os.environ.get("TERM")
+    sys.stderr = open(slave, "w", closefd=False)
+    os.environ["TERM"] = "xterm"
+    try:
+        yield Output(master)
+    finally:
+        sys.stderr.close()
+        sys.stderr = before
+        os.environ.pop("TERM") if term is None else os.environ.update(TERM=term)
+        os.close(slave)
+        os.close(master)
+
+
+class Slowly:
+    """Sends a body in two halves; between them the line of progress is read."""
+
+    def __init__(self, output: Output, pattern: str) -> None:
+        self._output = output
+        self._pattern = pattern
+
+    def __call__(self, sock: socket.socket, request: bytes) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+        self._output.until(self._pattern)
+        sock.sendall(b"world")
+
+
+@pytest.mark.parametrize("output", ["a", "/dev/null"])
+def test_progress_on_a_terminal(shop: Shop, output: str) -> None:
+    with terminal_for_errors() as seen:
+        assert shop.fetch(Slowly(seen, r" 50% .*5 B of 10 B"), output=output) == 0
+        os.write(sys.stderr.fileno(), b"end")
+        seen.until("end")
+    assert b"\r\x1b[K" in seen.raw
+
+
+def test_progress_of_what_is_not_saved() -> None:
+    with terminal_for_errors() as seen:
+        told = Told(Words("en"), is_quiet=False)
+        with told.progress(is_wanted=True, total=10) as came:
+            assert came is not None
+            came(5)
+            seen.until(" 50% ")
+        with told.progress(is_wanted=False, total=10) as came:
+            assert came is None
+        with Told(Words("en"), is_quiet=True).progress(is_wanted=True, total=10) as came:
+            assert came is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('ETag: "1"\r\n', "stopped at 5 B; the same line with --continue goes on\n"),
+        ("", "stopped at 5 B; a.part is not whole\n"),
+        (None, ""),
+    ],
+)
+def test_an_interruption(shop: Shop, lines: str | None, said: str) -> None:
+    def interrupt(sock: socket.socket, request: bytes) -> None:
+        if lines is not None:
+            sock.sendall(f"HTTP/1.1 200 OK\r\n{lines}Content-Length: 10\r\n\r\nhello".encode())
+            part = shop.folder / "a.part"
+            while not part.exists() or part.stat().st_size < 5:
+                assert shop.folder.exists()
+        os.kill(os.getpid(), signal.SIGINT)
+        HOLD(sock, request)
+
+    with pytest.raises(KeyboardInterrupt):
+        shop.fetch(interrupt, output="a")
+    assert shop.said() == said
 
 
 def test_remarks_in_chinese(shop: Shop) -> None:

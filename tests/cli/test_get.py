@@ -6,28 +6,44 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+import trustme
 from tests.cli.running import DEADLINE_S, Result, Start, StartTerminal, environment, kept_process, variables
 from tests.client.stage import HOLD, Answer, okay, redirect, serving
 
 from portico.cli.main import main
 
-NAME = "python -m portico get"
+NAME = "portico get"
 BINARY = bytes(range(256)) * 64
 
 
 class Get:
-    """Runs the command to its end, without an environment's proxies."""
+    """Runs the command to its end, without an environment's proxies: here, or in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[bytes]) -> None:
         self.folder = folder
+        self._capture = capture
 
-    def __call__(self, *words: str, stdin: bytes = b"", **env: str) -> Result:
+    def __call__(self, *words: str, **env: str) -> Result:
+        """Run it in this very process."""
+        before = os.getcwd()
+        os.chdir(self.folder)
+        try:
+            with kept_process(), variables(**{"no_proxy": "*", "PORTICO_LANG": "en", **env}):
+                code = main(["get", *words])
+        finally:
+            os.chdir(before)
+        out, err = self._capture.readouterr()
+        return Result(code, out.decode("latin-1"), err.decode())
+
+    def apart(self, *words: str, stdin: bytes = b"", **env: str) -> Result:
+        """Run it in a process of its own."""
         done = subprocess.run(
             [sys.executable, "-m", "portico", "get", *words],
             cwd=self.folder,
@@ -40,8 +56,8 @@ class Get:
 
 
 @pytest.fixture
-def get(tmp_path: Path) -> Get:
-    return Get(tmp_path)
+def get(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Get:
+    return Get(tmp_path, capfdbinary)
 
 
 # --- through pipes --------------------------------------------------------------------------------
@@ -88,7 +104,7 @@ def test_what_is_sent(get: Get) -> None:
         get("-d", "a=1", "-d", "b=2", server.url)
         get("--json", '{"a": 1}', "-X", "PATCH", "-H", "X-Y: z", "-H", "User-Agent:", server.url)
         get("-T", "a.txt", f"{server.url}/d/")
-        get("-T", "-", server.url, stdin=b"typed")
+        get.apart("-T", "-", server.url, stdin=b"typed")
         get("-F", "file=@a.txt;type=text/x", server.url)
         get("-A", "me/1", "--no-compressed", server.url)
     form, patch, upload, chunked, parts, agent = (request.decode() for request in server.asked)
@@ -164,6 +180,42 @@ def test_a_reader_who_has_seen_enough(get: Get) -> None:
         assert process.wait(DEADLINE_S) == 0
 
 
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def test_certificates(get: Get, authority: trustme.CA) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(get.folder / "ca.pem")
+    with serving([okay(b"safe")], tls=context) as server:
+        url = f"https://localhost:{server.port}/"
+        refused = get(url)
+        assert refused.code == 1
+        assert re.fullmatch(r"portico get: the certificate of localhost [^\n]*\n", refused.err)
+        assert get(url, "--cacert", "ca.pem").out == "safe"
+        traced = get(url, "-k", "-v")
+        assert traced.out == "safe"
+        assert re.search(r"^\* TLSv1\.3, ", traced.err, re.MULTILINE)
+
+
+def test_tls_with_whom_does_not_speak_it(get: Get) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer_plainly() -> None:
+            sock, _ = listening.accept()
+            with sock:
+                sock.recv(65536)
+                sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        server = threading.Thread(target=answer_plainly)
+        server.start()
+        result = get(f"https://127.0.0.1:{listening.getsockname()[1]}/")
+        server.join()
+    assert result == Result(1, "", f"{NAME}: 127.0.0.1 does not speak TLS; use http:// or tcp://\n")
+
+
 # --- what goes wrong ------------------------------------------------------------------------------
 
 
@@ -228,22 +280,13 @@ def test_what_a_server_may_do(get: Get, script: list[Answer], words: list[str], 
     ],
 )
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_words_that_make_no_sense(
-    words: list[str], error: str, language: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    before = os.getcwd()
-    os.chdir(tmp_path)
-    try:
-        with kept_process(), variables(PORTICO_LANG=language, no_proxy="*"):
-            code = main(["get", *words])
-    finally:
-        os.chdir(before)
-    said = capfd.readouterr().err
-    assert code == (2 if error else 1)
+def test_words_that_make_no_sense(get: Get, words: list[str], error: str, language: str) -> None:
+    result = get(*words, PORTICO_LANG=language)
+    assert result.code == (2 if error else 1)
     if language == "en":
-        assert error in said
+        assert error in result.err
     else:
-        assert re.search("[\u4e00-\u9fff]", said.partition("\n")[0])
+        assert re.search("[\u4e00-\u9fff]", result.err.partition("\n")[0])
 
 
 def test_ctrl_c_ends_it(start: Start) -> None:

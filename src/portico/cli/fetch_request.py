@@ -4,6 +4,7 @@ In: the Fetch settings. Out: `Asked`. Files are opened here, and read while they
 Raises UsageError for words that make no sense, ConfigError for a file that cannot be read.
 """
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -24,12 +25,20 @@ _BODIES: Final = (("-d", "data"), ("--json", "json"), ("-F", "form"), ("-T", "up
 
 
 class Asked(NamedTuple):
-    """A request. fields: None as a value leaves out what would be sent otherwise. body: None for none."""
+    """A request. fields: None as a value leaves out what would be sent otherwise. body: None for none.
+
+    A file that is sent is open; whoever has the request closes it by `close`.
+    """
 
     method: str
     url: str
     fields: Fields
     body: "Given | None"
+
+    def close(self) -> None:
+        """Close the file that is sent, if there is one."""
+        if isinstance(self.body, io.IOBase):
+            self.body.close()
 
 
 def read_request(url: str, fetch: Fetch) -> Asked:
@@ -65,7 +74,7 @@ def _body_of(fetch: Fetch) -> "tuple[str, Fields, Given | None]":
 
         return "POST", (), read_form(fetch.form)
     if fetch.upload:
-        return "PUT", (), sys.stdin.buffer if fetch.upload == "-" else _open("-T", fetch.upload)
+        return "PUT", (), _open("-T", fetch.upload)
     return ("HEAD" if fetch.head else "GET"), (), None
 
 

@@ -11,7 +11,7 @@ In: the settings Fetch, Keep and Way. Out: an exit code; `get-codes` in words.py
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +49,7 @@ def _get(url: str, **params: Any) -> int:
     _check(fetch, keep, way)
     told = Told(words_of_environment(), is_quiet=keep.quiet, command=click.get_current_context().command_path)
     try:
-        with _open_client(fetch, keep, way, told) as (client, trace):
-            asked = read_request(url, fetch)
+        with closing(read_request(url, fetch)) as asked, _open_client(fetch, keep, way, told) as (client, trace):
             if keep.output not in ("", "-") or keep.remote_name:
                 return save(client, asked, keep, told)
             return _show(client, asked, keep, told=told, trace=trace)
