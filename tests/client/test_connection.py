@@ -128,6 +128,33 @@ def test_an_answer_makes_an_end_of_a_body_that_is_still_to_come(stage: Stage) ->
     assert not stage.connection.can_serve
 
 
+class Opened:
+    """A body that is read from something that has to be closed."""
+
+    length = 100_000_000
+    is_closed = False
+
+    def pieces(self) -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 20_000
+        finally:
+            self.is_closed = True
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_what_a_body_is_read_from_is_closed_where_sending_ends_early(stage: Stage, is_answered: bool) -> None:
+    opened = Opened()
+    asked = Asked("PUT", "/", HOST, make_body(opened))
+    if is_answered:
+        stage.say(NOTHING)
+        stage.ask(asked)
+    else:
+        with pytest.raises(Gone, match="took nothing"):
+            stage.ask(asked, HASTY)
+    assert opened.is_closed
+
+
 def test_permission_is_waited_for(stage: Stage) -> None:
     stage.say(b"HTTP/1.1 100 Continue\r\n\r\n" + NOTHING)
     assert stage.ask(Asked("PUT", "/", HOST, make_body(b"abc"), expects_continue=True)) == 204

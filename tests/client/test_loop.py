@@ -129,6 +129,29 @@ def test_a_turnstile_lets_so_many_in(run: Run) -> None:
     run(work())
 
 
+@pytest.mark.parametrize("failure", [None, OSError("a full disk")])
+def test_whoever_is_cancelled_waits_for_what_a_thread_does(run: Run, failure: OSError | None) -> None:
+    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def write() -> None:
+        begun.set()
+        may_end.wait(10)
+        ended.set()
+        if failure is not None:
+            raise failure
+
+    async def work() -> None:
+        task = asyncio.ensure_future(LoopNetwork().call(write))
+        assert await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.01, may_end.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended.is_set()
+
+    run(work())
+
+
 def test_what_waits_for_a_disk_is_called_elsewhere(run: Run) -> None:
     async def work() -> None:
         assert await LoopNetwork().call(threading.get_ident) != threading.get_ident()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from portico.client.network import READ, WRITE, BlockingNetwork, Poll, SocketLine, run
+from portico.client.network import READ, WRITE, BlockingNetwork, Poll, Select, SocketLine, run
 from portico.errors import Gone, Refused
 from portico.net.addresses import Address
 
@@ -115,10 +115,11 @@ def test_a_farewell_goes_without_waiting(pair: Pair) -> None:
     assert there.recv(10) == b"bye"
 
 
-def test_a_poll_tells_what_is_possible() -> None:
+@pytest.mark.parametrize("kind", [Poll, Select])
+def test_what_is_possible_is_told(kind: type[Poll] | type[Select]) -> None:
     here, there = socket.socketpair()
     with here, there:
-        poll = Poll(here)
+        poll = kind(here)
         assert run(poll.wait(READ, 0.001)) == 0
         assert run(poll.wait(READ | WRITE, 1)) == WRITE
         there.sendall(b"x")

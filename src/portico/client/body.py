@@ -10,7 +10,7 @@ In: bytes, text, a file, anything that yields bytes, JSON, a form. Out: a `Body`
 
 import json
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, cast, runtime_checkable
 
@@ -36,7 +36,10 @@ class Pieces(Protocol):
     A `content_type` beside that becomes Content-Type.
     """
 
-    length: int | None
+    @property
+    def length(self) -> int | None:
+        """How many bytes there are; None where only reading tells."""
+        ...
 
     def pieces(self) -> Iterable[bytes]:
         """Yield the body from its beginning."""
@@ -56,11 +59,11 @@ class Body:
 
     length: int | None
     media_type: str
-    start: Callable[[Network], AsyncIterator[bytes | memoryview]]
+    start: Callable[[Network], AsyncGenerator[bytes | memoryview, None]]
     can_repeat: bool = True
 
 
-async def _nothing(network: Network) -> AsyncIterator[bytes | memoryview]:
+async def _nothing(network: Network) -> AsyncGenerator[bytes | memoryview, None]:
     return
     yield b""
 
@@ -107,7 +110,7 @@ def form_body(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Body:
 def of_bytes(data: bytes, media_type: str) -> Body:
     """Make a body of bytes that are all there."""
 
-    async def start(network: Network) -> AsyncIterator[bytes | memoryview]:
+    async def start(network: Network) -> AsyncGenerator[bytes | memoryview, None]:
         for offset in range(0, len(data), PIECE):
             yield memoryview(data)[offset : offset + PIECE]
 
@@ -117,7 +120,7 @@ def of_bytes(data: bytes, media_type: str) -> Body:
 def _of_pieces(given: Pieces) -> Body:
     media_type = getattr(given, "content_type", "") or "application/octet-stream"
 
-    async def start(network: Network) -> AsyncIterator[bytes | memoryview]:
+    async def start(network: Network) -> AsyncGenerator[bytes | memoryview, None]:
         pieces = iter(given.pieces())
         while (piece := await network.call(lambda: next(pieces, None))) is not None:
             if _is_piece(piece):
@@ -131,7 +134,7 @@ def _of_file(file: BinaryFile) -> Body:
     place = _place(file)
     left = None if place is None else place[1] - place[0]
 
-    async def start(network: Network) -> AsyncIterator[bytes | memoryview]:
+    async def start(network: Network) -> AsyncGenerator[bytes | memoryview, None]:
         if place is not None:
             file.seek(place[0])  # type: ignore[attr-defined]
         missing = left
@@ -173,14 +176,14 @@ def _is_piece(piece: object) -> bool:
     return len(piece) > 0
 
 
-async def _each(given: Iterable[bytes]) -> AsyncIterator[bytes | memoryview]:
+async def _each(given: Iterable[bytes]) -> AsyncGenerator[bytes | memoryview, None]:
     pieces: Iterator[bytes] = iter(given)
     for piece in pieces:
         if _is_piece(piece):
             yield piece
 
 
-async def _checked(given: AsyncIterable[bytes]) -> AsyncIterator[bytes | memoryview]:
+async def _checked(given: AsyncIterable[bytes]) -> AsyncGenerator[bytes | memoryview, None]:
     async for piece in given:
         if _is_piece(piece):
             yield piece

@@ -11,6 +11,7 @@ short answer; after any exception the connection is broken, and whoever holds it
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -120,23 +121,28 @@ class Connection:
             if not await self._push(head, clock) or not await self._may_continue(clock):
                 return
             head = b""
-        pieces = asked.body.start(self._network)
         unsent = head
-        async for piece in pieces:
-            self._codec.send_body(piece)
-            if len(unsent) + len(piece) <= _JOINED:
-                unsent += b"".join(self._codec.outgoing())
-                continue
-            for data in [unsent, *self._codec.outgoing()]:
-                if not await self._push(data, clock):
+        # Closed at once where sending ends early: what it reads from is a file, as a rule.
+        async with aclosing(asked.body.start(self._network)) as pieces:
+            async for piece in pieces:
+                self._codec.send_body(piece)
+                if len(unsent) + len(piece) <= _JOINED:
+                    unsent += b"".join(self._codec.outgoing())
+                    continue
+                if not await self._push_piece([unsent, *self._codec.outgoing()], clock):
                     return
-            unsent = b""
-            self._hear_early()
-            if self._head is not None:
-                self._is_cut = True
-                return
+                unsent = b""
         self._codec.send_end()
         await self._push(unsent + b"".join(self._codec.outgoing()), clock)
+
+    async def _push_piece(self, parts: list[bytes | memoryview], clock: Clock) -> bool:
+        """Send a piece of a body, and listen behind it; return False where a final response is there already."""
+        for data in parts:
+            if not await self._push(data, clock):
+                return False
+        self._hear_early()
+        self._is_cut = self._head is not None
+        return self._head is None
 
     async def _may_continue(self, clock: Clock) -> bool:
         """Wait a moment for a 100; tell whether the body is wanted, as it is where the server says nothing."""

@@ -79,5 +79,14 @@ class LoopNetwork:
         return _Places(places)
 
     async def call(self, function: Callable[[], _T]) -> _T:
-        """Call it in a thread of the loop's pool."""
-        return await asyncio.get_running_loop().run_in_executor(None, function)
+        """Call it in a thread of the loop's pool.
+
+        Cancelling waits for it all the same: it may write to a descriptor that the caller closes next.
+        """
+        future = asyncio.get_running_loop().run_in_executor(None, function)
+        try:
+            return await asyncio.shield(future)
+        finally:
+            if not future.done():
+                await asyncio.wait([future])
+                future.exception()  # nobody asks for it any more

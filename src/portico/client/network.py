@@ -2,7 +2,7 @@
 
     Network     connects, and lets so many in at once          BlockingNetwork here, LoopNetwork in loop.py
       Line      one connection: bytes in, bytes out            SocketLine here, TlsLine over any line in secure.py
-        Wait    the only thing that differs: how one waits     Poll here, a future of the event loop in loop.py
+        Wait    the only thing that differs: how one waits     Poll, Select here, a future of the event loop in loop.py
 
 The client is written once, as coroutines. On a BlockingNetwork they never suspend, so `run` is all that a thread needs;
 no event loop is loaded. Sockets are non-blocking on both; each operation has its own deadline.
@@ -177,19 +177,18 @@ class SocketLine:
 class Poll:
     """Waits for one socket by `poll`; a coroutine that never suspends."""
 
-    __slots__ = ("_fd", "_mask", "_poll")
-
-    _MASKS: Final = {READ: select.POLLIN, WRITE: select.POLLOUT, READ | WRITE: select.POLLIN | select.POLLOUT}
+    __slots__ = ("_fd", "_mask", "_masks", "_poll")
 
     def __init__(self, sock: socket.socket) -> None:
         self._fd = sock.fileno()
         self._mask = select.POLLIN
+        self._masks = {READ: select.POLLIN, WRITE: select.POLLOUT, READ | WRITE: select.POLLIN | select.POLLOUT}
         self._poll = select.poll()
         self._poll.register(self._fd, self._mask)
 
     async def wait(self, events: int, timeout_s: float) -> int:
         """Wait for READ, WRITE or both; an error or a hang-up counts as all that was asked for."""
-        mask = self._MASKS[events]
+        mask = self._masks[events]
         if mask != self._mask:
             self._poll.modify(self._fd, mask)
             self._mask = mask
@@ -200,6 +199,25 @@ class Poll:
         if ready & ~(select.POLLIN | select.POLLOUT):
             return events
         return (READ if ready & select.POLLIN else 0) | (WRITE if ready & select.POLLOUT else 0)
+
+
+class Select:
+    """Waits for one socket by `select`, where the system has no `poll`: on Windows."""
+
+    __slots__ = ("_sock",)
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    async def wait(self, events: int, timeout_s: float) -> int:
+        """Wait for READ, WRITE or both. A connection that fails is told of as an exception there."""
+        sock = self._sock
+        reading, writing = [sock] if events & READ else [], [sock] if events & WRITE else []
+        readable, writable, failed = select.select(reading, writing, [sock], timeout_s)
+        return events if failed else (READ if readable else 0) | (WRITE if writable else 0)
+
+
+_WAITER: Final = Poll if hasattr(select, "poll") else Select
 
 
 class _Places:
@@ -222,7 +240,7 @@ class BlockingNetwork:
         """Connect, and wait for it."""
         sock = connect(address, timeout_s=timeout_s)
         sock.setblocking(False)
-        return SocketLine(sock, Poll(sock).wait, str(address))
+        return SocketLine(sock, _WAITER(sock).wait, str(address))
 
     def turnstile(self, places: int) -> Turnstile:
         """Make a turnstile for threads."""
