@@ -17,6 +17,8 @@ PLACE = re.compile(r"\{\w+\}")
 ELSEWHERE = {
     "No such file or directory",
     "Permission denied",
+    "broken pipe",
+    "connection reset by peer",
     "no space left on device",
     "the application could not start: {why}",
     "{value} is not a list of texts in quotes, as {example}",

@@ -94,6 +94,12 @@ def test_a_conversation(serve: Serve) -> None:
         assert link.receive_text() == ""
 
 
+def test_a_port_alone_is_one_of_this_machine(serve: Serve) -> None:
+    port = serve(upper).partition(":")[2]
+    with tcp(f":{port}") as link:
+        assert link.peer == f"localhost:{port}"
+
+
 def test_what_is_held_for_a_line_is_received_first(pair: tuple[Link, socket.socket]) -> None:
     link, theirs = pair
     theirs.sendall(b"one\ntwo\n")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from portico.settings.asking import Fetch, Keep, Way
+from portico.settings.asking import Connect, Fetch, Keep, Way
 from portico.settings.rows import Option, Unit, options_of
 
-GROUPS = (Fetch, Keep, Way)
+GROUPS = (Connect, Fetch, Keep, Way)
 ROWS = [row for group in GROUPS for row in options_of(group)]
 
 
@@ -22,7 +22,7 @@ def test_every_default_is_within_its_bounds(row: Option) -> None:
     assert row.default is None or (row.low or 0) <= row.default <= (row.high or float("inf"))
 
 
-@pytest.mark.parametrize("groups", [(Fetch, Keep, Way)])
+@pytest.mark.parametrize("groups", [(Fetch, Keep, Way), (Connect,)])
 def test_no_name_and_no_letter_stands_for_two_options_of_a_command(groups: tuple[type, ...]) -> None:
     rows = [row for group in groups for row in options_of(group)]
     assert len({row.name for row in rows}) == len(rows)

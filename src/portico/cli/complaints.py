@@ -245,8 +245,8 @@ ROWS: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("TLS with {host} failed: {why}", "与 {host} 的 TLS 通信失败：{why}"),
     (
-        "{path} is not a PEM file with the certificates of authorities, without a password",
-        "{path} 不是无密码的 PEM 机构证书文件",
+        "{path} is not a PEM file with the certificates of authorities",
+        "{path} 不是 PEM 格式的机构证书文件",
     ),
     (
         "{path} is not a PEM file with a certificate and its key, without a password",

@@ -237,7 +237,7 @@ TEXTS: dict[str, Text] = {
     "connect-arguments": Text("Whom to talk to", "与谁对话"),
     "connect-address": Text(
         "HOST:PORT, :PORT (this machine), tls://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME",
-        "主机:端口、:端口（本机）、tls://主机:端口、udp://主机:端口、unix:路径、unix:@名称",
+        "HOST:PORT、:PORT（本机）、tls://HOST:PORT、udp://HOST:PORT、unix:PATH、unix:@NAME",
     ),
     "Connect": Text("How to talk", "如何对话"),
     "connect-example-tcp": Text(

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from portico.errors import Gone, PeerError, PorticoError, Refused, UsageError
-from portico.net.addresses import Address, parse_address
+from portico.net.addresses import ALL_INTERFACES, Address, Kind, parse_address
 from portico.net.connecting import connect
 from portico.wire.charset import AUTO, Charset
 
@@ -51,7 +51,7 @@ def tcp(
     Returns a connection, which the caller closes. Raises UsageError for what is no such address or charset, Refused
     and Gone where it cannot be reached.
     """
-    place = parse_address(address) if isinstance(address, str) else address
+    place = _place(address, "tcp")
     if place.kind == "udp":
         raise UsageError(f"{place} is UDP, which has no connections; use udp()")
     charset = Charset(encoding)
@@ -68,7 +68,7 @@ def udp(address: str | Address, *, encoding: str = AUTO, timeout_s: float | None
     address: as "localhost:9000", with udp:// before it or not. encoding, timeout_s: see `tcp`.
     Returns a link, which the caller closes. Raises UsageError for what is no such address, Refused for an unknown host.
     """
-    place = parse_address(address, default_scheme="udp") if isinstance(address, str) else address
+    place = _place(address, "udp")
     if place.kind != "udp":
         raise UsageError(f"{place} is not UDP; use tcp(), or write udp://HOST:PORT")
     charset = Charset(encoding)
@@ -76,15 +76,20 @@ def udp(address: str | Address, *, encoding: str = AUTO, timeout_s: float | None
     return DatagramLink(sock, peer=str(place), charset=charset, timeout_s=timeout_s)
 
 
+def _place(address: str | Address, scheme: Kind) -> Address:
+    """Return where to connect to: where every interface is meant, this machine is."""
+    place = parse_address(address, default_scheme=scheme) if isinstance(address, str) else address
+    return place._replace(host="localhost") if place.host == ALL_INTERFACES else place
+
+
 def _secured(sock: socket.socket, place: Address, context: "ssl.SSLContext | None", deadline_s: float) -> socket.socket:
     """Speak TLS over a socket from now on; it is closed where that fails."""
     from portico.net.tls import client_context, explain_tls
 
-    host = place.host.partition("%")[0]
     try:
         sock = (context or client_context()).wrap_socket(
             sock,
-            server_hostname="localhost" if host in ("", "*") else host,
+            server_hostname=place.host.partition("%")[0] or "localhost",
             do_handshake_on_connect=False,
             suppress_ragged_eofs=False,
         )
@@ -143,9 +148,11 @@ class _Socket:
         return self._is_ready(select.POLLIN, within_s)
 
     def _wait(self, event: int, timeout_s: float | None) -> None:
-        if not self._is_ready(event, timeout_s):
-            what = "no answer from" if event == select.POLLIN else "nothing was taken by"
-            raise Gone(f"{what} {self.peer} within {timeout_s:g} s")
+        if self._is_ready(event, timeout_s):
+            return
+        if event == select.POLLOUT:
+            raise Gone(f"nothing was taken by {self.peer} within {timeout_s:g} s")
+        raise Gone(f"no answer from {self.peer} within {timeout_s:g} s")
 
     def _is_ready(self, event: int, timeout_s: float | None) -> bool:
         poll = select.poll()

@@ -25,7 +25,8 @@ def client_context(
     try:
         context = ssl.create_default_context(cafile=ca_file or None)
     except OSError as exc:  # SSLError is one
-        raise _unreadable(ca_file, "the certificates of authorities", exc) from exc
+        said = f"{ca_file} is not a PEM file with the certificates of authorities"
+        raise _unreadable(exc, ca_file, said) from exc
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not verify:
         context.check_hostname = False
@@ -35,15 +36,16 @@ def client_context(
             # The password is asked for nowhere: a key that has one is refused.
             context.load_cert_chain(cert_file, key_file or None, password=lambda: "")
         except OSError as exc:
-            raise _unreadable(cert_file, "a certificate and its key", exc) from exc
+            said = f"{cert_file} is not a PEM file with a certificate and its key, without a password"
+            raise _unreadable(exc, cert_file, said) from exc
     if alpn:
         context.set_alpn_protocols(list(alpn))
     return context
 
 
-def _unreadable(path: str, what: str, exc: OSError) -> ConfigError:
+def _unreadable(exc: OSError, path: str, said: str) -> ConfigError:
     if isinstance(exc, ssl.SSLError) or not exc.strerror:
-        return ConfigError(f"{path} is not a PEM file with {what}, without a password")
+        return ConfigError(said)
     return ConfigError(f"{exc.filename or path} cannot be read: {exc.strerror}")
 
 
