@@ -37,6 +37,7 @@ WORDS = [
     ("a=@a,b;c", Part("a", path="a,b;c", filename="a,b;c", media_type="application/octet-stream")),
     ("a=@x;type=image/gif", Part("a", path="x", filename="x", media_type="image/gif")),
     ("a=@x.png;filename=y", Part("a", path="x.png", filename="y", media_type="image/png")),
+    ("a=@x.png;filename=y.txt", Part("a", path="x.png", filename="y.txt", media_type="text/plain")),
     ("a=@x;filename=", Part("a", path="x", filename="", media_type="application/octet-stream")),
     ('a=@x;filename="y;z\\"";type=image/gif', Part("a", path="x", filename='y;z"', media_type="image/gif")),
     ("a=@x;type=image/gif;filename=y", Part("a", path="x", filename="y", media_type="image/gif")),

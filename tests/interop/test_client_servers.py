@@ -1,10 +1,12 @@
-"""The HTTP client against the standard library's server, Portico's own, and the frameworks that take uploads apart."""
+"""The HTTP client against the standard library's server, Portico's own, a parser of uploads, and beside curl."""
 
 import contextlib
 import functools
 import http.server
 import json
 import os
+import shutil
+import subprocess
 import threading
 import wsgiref.simple_server
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.client.stage import okay, serving
 
 from portico.client.blocking import Client
 from portico.client.form import Form, Part, file_part, read_form
@@ -211,3 +214,64 @@ def test_a_cut_says_how_much_came(client: Client) -> None:
     with running(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Dripping)) as url:
         with pytest.raises(Gone, match=r"400.*1000"):
             client.get(url)
+
+
+# --- as curl does it ------------------------------------------------------------------------------
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt-get install curl")
+
+
+def curl(*arguments: str | Path) -> bytes:
+    command = ["curl", "-sS", "--max-time", "30", "--noproxy", "*", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+@needs_curl
+def test_a_jar_goes_to_curl_and_back(werkzeug: str, tmp_path: Path) -> None:
+    path = tmp_path / "cookies.txt"
+    assert json.loads(curl("-c", path, f"{werkzeug}/"))["cookies"] == {}
+    jar = Jar.loads(path.read_text(encoding="latin-1"))
+    assert jar.skipped == 0
+    with Client(proxies=NO_PROXY, jar=jar) as client:
+        assert client.get(f"{werkzeug}/").json()["cookies"] == {"count": "1"}
+    path.write_text(jar.dumps(), encoding="latin-1")
+    assert json.loads(curl("-b", path, f"{werkzeug}/"))["cookies"] == {"count": "2"}
+
+
+WORDS = [
+    "a=1",
+    "a=b=c",
+    "empty=",
+    "名字=值",
+    'say "hi"=x',
+    "csv=1,2;type=text/csv",
+    "f=@{file}",
+    "f=@{file};type=image/gif",
+    "f=@{file};filename=other name.txt",
+    'f=@{file};filename="quoted;name";type=text/x-y',
+    "t=<{file}",
+]
+
+
+@needs_curl
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_means_to_us_what_it_means_to_curl(client: Client, werkzeug: str, word: str, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(os.urandom(1000) if "@" in word else "text 文字".encode())
+    typed = word.format(file=path)
+    assert post(client, f"{werkzeug}/", read_form([typed])) == json.loads(curl("-F", typed, f"{werkzeug}/"))
+
+
+TYPED = ["/a/../b", "/a/./b/", "?x=1", "/x?a=b c", "/é?ü", "/%41%2f", "/a;b,c:d@e", "#fragment", "/x#f?y"]
+
+
+@needs_curl
+@pytest.mark.parametrize("typed", TYPED)
+def test_a_url_leads_to_where_curl_goes(client: Client, typed: str) -> None:
+    with serving([okay(), okay()], [okay(), okay()]) as server:
+        curl(server.url + typed.replace(" ", "%20"))
+        client.get(server.url + typed)
+        lines = [head[0] for head in server.heads()]
+    theirs = "".join(f"%{byte:02x}" if byte > 126 else chr(byte) for byte in lines[0].encode("latin-1"))
+    # It mixes digits of both cases; they mean the same (RFC 3986 2.1).
+    assert lines[1].lower() == theirs.lower()

@@ -75,7 +75,7 @@ def read_part(word: str) -> Part:
     if not path:
         raise UsageError(f"-F {excerpt(word)} names no file; write name=@FILE, or name=@- for standard input")
     filename = options.get("filename", os.path.basename(path) if rest[0] == "@" else None)
-    guessed = _guess(os.path.basename(path)) if filename is not None else ""
+    guessed = "" if filename is None else _guess(filename, os.path.basename(path))
     return Part(name, path=path, filename=filename, media_type=options.get("type", guessed))
 
 
@@ -187,9 +187,10 @@ def _unquote(text: str) -> str:
     return text
 
 
-def _guess(filename: str) -> str:
-    """Return the media type that a name suggests, without a charset: what is in the file, nobody has looked."""
-    return media_type(filename).partition(";")[0] or _UNKNOWN
+def _guess(*names: str) -> str:
+    """Return the media type that the first name suggests which suggests one, without a charset: nobody has looked."""
+    found = (media_type(name).partition(";")[0] for name in names)
+    return next((kind for kind in found if kind != _UNKNOWN), _UNKNOWN)
 
 
 def _escaped(name: str) -> str:
