@@ -18,6 +18,7 @@ from portico.settings.asking import Fetch
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 JSON = (("Content-Type", "application/json"), ("Accept", "application/json, */*;q=0.5"))
 URL = "http://h/"
+BOTH = ("GET", URL, (("authorization", "y"), ("User-Agent", None)), None)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,8 @@ URL = "http://h/"
         (Fetch(json="[]", header=("Accept:",)), Asked("POST", URL, (("Accept", None), JSON[0]), b"[]")),
         (Fetch(auth="me:a:b"), Asked("GET", URL, (("Authorization", "Basic bWU6YTpi"),), None)),
         (Fetch(auth="我:密"), Asked("GET", URL, (("Authorization", "Basic 5oiROuWvhg=="),), None)),
+        (Fetch(auth="a:b", agent="x", header=("authorization: y", "User-Agent:")), Asked(*BOTH)),
+        (Fetch(data=("",)), Asked("POST", URL, (FORM,), b"")),
         (Fetch(agent="x/1"), Asked("GET", URL, (("User-Agent", "x/1"),), None)),
     ],
 )
@@ -132,6 +135,7 @@ def test_fields_of_a_file(tmp_path: Path) -> None:
         (Fetch(form=("a=1",), head=True), "-F and -I do not go together; choose one"),
         (Fetch(method="GE T"), "'GE T' is not a method, as GET or POST"),
         (Fetch(json="{a: 1}"), "--json '{a: 1}' is not JSON: .*; put it in single quotes"),
+        (Fetch(json=""), "--json '' is not JSON"),
         (Fetch(json="[" * 100_000), "is not JSON"),
         (Fetch(header=("nothing",)), "-H 'nothing' is not a field; write 'Name: value'"),
         (Fetch(header=("a b: c",)), "-H 'a b: c' cannot be sent"),
@@ -149,6 +153,7 @@ def test_words_that_make_no_sense(fetch: Fetch, complaint: str) -> None:
     [
         (Fetch(data=("@missing",)), "-d missing cannot be read: No such file or directory"),
         (Fetch(json="@missing"), "--json missing cannot be read: No such file"),
+        (Fetch(upload=""), "-T  cannot be read: No such file"),
         (Fetch(upload="missing"), "-T missing cannot be read: No such file"),
         (Fetch(upload="/"), "-T / cannot be read: it is a folder"),
         (Fetch(header=("@missing",)), "-H missing cannot be read: No such file"),

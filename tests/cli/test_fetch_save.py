@@ -224,6 +224,7 @@ def test_an_interruption(shop: Shop, lines: str | None, said: str) -> None:
 def test_remarks_in_chinese(shop: Shop) -> None:
     (shop.folder / "a.txt.part").write_bytes(b"old")
     shop.fetch(okay(b"hello"), output="a.txt", resume=True, language="zh")
+    shop.fetch(okay(b"hello"), force=True, language="zh")
     first, second = shop.said().splitlines()
     assert first == "a.txt.part 的来源不明；将重新下载"
     assert second.startswith("已保存 a.txt，5 B，用时 ")

@@ -73,6 +73,7 @@ def test_a_head_goes_before_the_body(get: Get) -> None:
     with serving([redirect("/b"), okay(b"x", "X: 1")], [b"HTTP/1.1 200 Yes\r\nContent-Length: 5\r\n\r\n"]) as server:
         assert get("-i", server.url).out == "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX: 1\r\n\r\nx"
         assert get("-I", server.url).out == "HTTP/1.1 200 Yes\r\nContent-Length: 5\r\n\r\n"
+        assert get("-X", "head", server.url).out == "HTTP/1.1 200 Yes\r\nContent-Length: 5\r\n\r\n"
         assert server.heads()[-1][0] == "HEAD / HTTP/1.1"
 
 
@@ -327,7 +328,7 @@ def test_a_download_goes_on_after_ctrl_c(start: Start, site: Path) -> None:
         assert running.output.rest() == "stopped at 4.9 KB; the same line with --continue goes on\n"
         again = start("get", "-c", "-o", "a.bin", f"{server.url}/a", no_proxy="*")
         assert again.wait() == 0
-        assert again.output.rest().startswith("saved a.bin, 16 KB in ")
+        assert again.output.rest() == ""
     assert (site / "a.bin").read_bytes() == BINARY
     assert sorted(os.listdir(site)) == ["a.bin", "a.txt"]
 

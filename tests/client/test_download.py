@@ -277,6 +277,14 @@ def test_an_answer_that_is_not_the_rest_is_not_joined_to_the_part(task: Task, an
     assert task.part.read_bytes() == SMALL[:1000]
 
 
+def test_no_password_is_kept(task: Task) -> None:
+    with shelved(Shelf(SMALL, cut={0: 1000})) as server:
+        url = f"http://me:secret@{server.authority}/a"
+        cut_off(task, server, url=url)
+        assert "secret" not in (task.path.parent / "a.bin.part.json").read_text()
+        assert task.fetch(server, url=url, resume=True).resumed == 1000
+
+
 def test_a_part_of_another_url_is_not_gone_on_with(task: Task) -> None:
     with shelved(Shelf(SMALL, cut={0: 1000})) as server:
         cut_off(task, server)

@@ -43,21 +43,19 @@ class Asked(NamedTuple):
 
 def read_request(url: str, fetch: Fetch) -> Asked:
     """Make the request that the settings describe. url: as typed; -T adds the file's name to one that ends in "/"."""
-    given = [option for option, name in _BODIES if getattr(fetch, name)]
+    given = [option for option, name in _BODIES if getattr(fetch, name) not in (None, (), False)]
     if len(given) > 1:
         raise UsageError(f"{given[0]} and {given[1]} do not go together; choose one")
     if fetch.method and not is_token(fetch.method):
         raise UsageError(f"{excerpt(fetch.method)} is not a method, as GET or POST")
-    if fetch.upload not in ("", "-") and url.endswith("/"):
-        url += os.path.basename(fetch.upload)
+    if fetch.upload not in (None, "-") and url.endswith("/"):
+        url += os.path.basename(fetch.upload or "")
     method, defaults, body = _body_of(fetch)
-    fields = [
-        *read_fields(fetch.header),
-        *_credentials(fetch.auth),
-        *([("User-Agent", fetch.agent)] if fetch.agent else []),
-    ]
+    fields = list(read_fields(fetch.header))
     names = {name.lower() for name, _ in fields}
-    fields += [(name, value) for name, value in defaults if name.lower() not in names]
+    # A field that is written out counts before the option for it.
+    short = [*_credentials(fetch.auth), *([("User-Agent", fetch.agent)] if fetch.agent else []), *defaults]
+    fields += [(name, value) for name, value in short if name.lower() not in names]
     return Asked(fetch.method or method, url, tuple(fields), body)
 
 
@@ -65,7 +63,7 @@ def _body_of(fetch: Fetch) -> "tuple[str, Fields, Given | None]":
     """Return the method that goes with the body, the fields that go with it unless others are given, the body."""
     if fetch.data:
         return "POST", (("Content-Type", _FORM_TYPE),), b"&".join(_content("-d", word) for word in fetch.data)
-    if fetch.json:
+    if fetch.json is not None:
         data = _content("--json", fetch.json)
         _check_json(data)
         return "POST", (("Content-Type", "application/json"), ("Accept", "application/json, */*;q=0.5")), data
@@ -73,7 +71,7 @@ def _body_of(fetch: Fetch) -> "tuple[str, Fields, Given | None]":
         from portico.client.form import read_form
 
         return "POST", (), read_form(fetch.form)
-    if fetch.upload:
+    if fetch.upload is not None:
         return "PUT", (), _open("-T", fetch.upload)
     return ("HEAD" if fetch.head else "GET"), (), None
 

@@ -135,7 +135,7 @@ def save(client: "Client", asked: Asked, keep: Keep, told: Told) -> int:
     except KeyboardInterrupt:
         told.remark(_stopped(watch, told.words))
         raise
-    if not keep.quiet:
+    if told.can_paint or not path:  # in a script, who has chosen the name knows it
         told.remark(_saved_line(saved, monotonic() - began_s, told.words))
     return 0
 

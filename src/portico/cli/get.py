@@ -94,7 +94,8 @@ def _open_client(fetch: Fetch, keep: Keep, way: Way, told: Told) -> Iterator[tup
         tls = client_context(
             verify=not way.insecure, ca_file=way.cacert, cert_file=way.cert, key_file=way.key, alpn=("http/1.1",)
         )
-    trace = _trace(told, keep) if keep.verbose or keep.include or fetch.head else None
+    is_head = fetch.head or fetch.method.upper() == "HEAD"
+    trace = _trace(told, keep) if keep.verbose or keep.include or is_head else None
     with (
         kept_jar(fetch.cookies) as jar,
         Client(
@@ -133,7 +134,7 @@ def _show(client: "Client", asked: Asked, keep: Keep, *, told: Told, trace: "Tra
 
     out = sys.stdout.fileno()
     with client.stream(asked.method, asked.url, fields=asked.fields, body=asked.body) as response:
-        head = trace.last if trace is not None and (keep.include or asked.method == "HEAD") else b""
+        head = trace.last if trace is not None and (keep.include or asked.method.upper() == "HEAD") else b""
         if os.isatty(out):
             told.remark(show(response, Screen(out, sys.stdout.encoding, os.environ), told.words, head=head))
         else:

@@ -32,6 +32,7 @@ from portico.client.pieces import (
     validator_of,
 )
 from portico.errors import Gone, PeerError, PorticoError, Refused, UsageError
+from portico.http.url import parse_url
 
 if TYPE_CHECKING:
     from portico.client.blocking import Client
@@ -123,6 +124,7 @@ class _Task:
         self._order = order
         self._watch = watch
         self._resumed = 0
+        self._url = str(parse_url(order.url))  # without a password
         self._asks_range = any(name.lower() == "range" for name, _ in order.fields)
         self.file = PartFile(order.path)
         if self._asks_range and (order.resume or order.parallel > 1):
@@ -141,7 +143,7 @@ class _Task:
             self._watch.part = self.file.part
         notes = self.file.read_notes()
         held = self.file.held()
-        is_ours = notes is not None and notes.url == self._order.url and held <= (notes.size or held)
+        is_ours = notes is not None and notes.url == self._url and held <= (notes.size or held)
         if held and not is_ours:
             self._watch.remark(f"nothing is known of {self.file.part}; it is fetched anew")
         if notes is None or not (held and is_ours):
@@ -204,7 +206,7 @@ class _Task:
         self.file.empty()
         validator = validator_of(response.values) if response.status == 200 and self._order.method == "GET" else ""
         if validator:
-            self.file.write_notes(Notes(self._order.url, validator, response.length))
+            self.file.write_notes(Notes(self._url, validator, response.length))
         self._watch.can_resume = bool(validator)
         self._watch.begin(0, response.length)
         response.copy_to(self.file.fd, self._watch.came)
@@ -223,9 +225,9 @@ class _Task:
             return None
         if not validator:
             # Without a strong validator pieces cannot be told to belong together.
-            return Notes(self._order.url, "", None)
+            return Notes(self._url, "", None)
         response.copy_to(self.file.fd, self._watch.came)
-        return Notes(self._order.url, validator, size)
+        return Notes(self._url, validator, size)
 
     # --- the rest ---------------------------------------------------------------------------------
 

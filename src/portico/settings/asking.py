@@ -34,7 +34,7 @@ class Fetch:
         short="-d",
         metavar="DATA",
     )
-    json: str = option("", Unit.TEXT, "send JSON: a text, or @FILE", "发送 JSON：文本或 @文件", metavar="JSON")
+    json: str | None = option(None, Unit.TEXT, "send JSON: a text, or @FILE", "发送 JSON：文本或 @文件", metavar="JSON")
     form: tuple[str, ...] = option(
         (),
         Unit.TEXT,
@@ -44,8 +44,8 @@ class Fetch:
         short="-F",
         metavar="NAME=VALUE",
     )
-    upload: str = option(
-        "",
+    upload: str | None = option(
+        None,
         Unit.PATH,
         "send a file by PUT; - is standard input",
         "以 PUT 上传文件；- 为标准输入",
