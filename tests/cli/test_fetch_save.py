@@ -100,7 +100,7 @@ def test_what_was_cut_off_goes_on(shop: Shop, output: str | None) -> None:
     with serving([REST]) as server, Client(proxies=Proxies()) as client:
         old = notes.read_text()
         notes.write_text(old.replace(old.split('"url": "')[1].split('"')[0], f"{server.url}/a.txt"))
-        keep = Keep(output=str(shop.folder / output if output else shop.folder), resume=True)
+        keep = Keep(output=str(shop.folder / output if output else shop.folder), continue_=True)
         assert save(client, Asked("GET", f"{server.url}/a.txt", (), None), keep, Told(Words("en"), is_quiet=False)) == 0
         assert "Range: bytes=5-" in server.heads()[0]
     assert shop.files() == {"a.txt": b"helloworld"}
@@ -108,7 +108,7 @@ def test_what_was_cut_off_goes_on(shop: Shop, output: str | None) -> None:
 
 def test_what_is_whole_is_not_fetched_again(shop: Shop) -> None:
     shop.fetch(okay(b"hello"), output="b", quiet=True)
-    assert shop.fetch(okay(b"news"), output="b", resume=True) == 0
+    assert shop.fetch(okay(b"news"), output="b", continue_=True) == 0
     assert shop.asked == []
     assert shop.said() == "b is there already\n"
 
@@ -223,7 +223,7 @@ def test_an_interruption(shop: Shop, lines: str | None, said: str) -> None:
 
 def test_remarks_in_chinese(shop: Shop) -> None:
     (shop.folder / "a.txt.part").write_bytes(b"old")
-    shop.fetch(okay(b"hello"), output="a.txt", resume=True, language="zh")
+    shop.fetch(okay(b"hello"), output="a.txt", continue_=True, language="zh")
     shop.fetch(okay(b"hello"), force=True, language="zh")
     first, second = shop.said().splitlines()
     assert first == "a.txt.part 的来源不明；将重新下载"

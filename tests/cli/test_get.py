@@ -479,9 +479,10 @@ def test_nothing_heavy_is_loaded() -> None:
     assert loaded & {"asyncio", "uvloop", "ssl", "pygments", "hashlib", "urllib.parse", "portico.server.http"} == set()
 
 
-def test_options_come_from_the_environment_under_this_commands_name_alone(get: Get) -> None:
+def test_options_come_from_the_environment_but_not_those_of_servers(get: Get) -> None:
     with serving([okay(b"hello")]) as server:
-        get(server.url, PORTICO_GET_AGENT="env/1", PORTICO_HEADER="X-Served: 1")
+        get(server.url, PORTICO_AGENT="env/1", PORTICO_HEADER="X-Served: 1", PORTICO_GET_HEADER="X-Asked: 1")
     head = server.heads()[0]
     assert "User-Agent: env/1" in head
+    assert "X-Asked: 1" in head
     assert "X-Served: 1" not in head

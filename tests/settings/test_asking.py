@@ -28,3 +28,8 @@ def test_no_name_and_no_letter_stands_for_two_options_of_a_command(groups: tuple
     assert len({row.name for row in rows}) == len(rows)
     letters = [row.short for row in rows if row.short]
     assert len(set(letters)) == len(letters)
+
+
+def test_a_keyword_of_python_is_a_name_on_the_command_line() -> None:
+    row = next(row for row in options_of(Keep) if row.short == "-c")
+    assert (row.name, row.attribute) == ("continue", "continue_")

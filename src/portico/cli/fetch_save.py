@@ -102,7 +102,7 @@ def save(client: "Client", asked: Asked, keep: Keep, told: Told) -> int:
     path = "" if keep.remote_name or os.path.isdir(keep.output) else keep.output
     known = path or _guessed(asked.url, keep)
     if known and os.path.lexists(known) and not keep.force and not _has_part(known):
-        if keep.resume and os.path.isfile(known):
+        if keep.continue_ and os.path.isfile(known):
             told.remark(told.words("get-there", path=known))
             return 0
         if path:
@@ -116,9 +116,9 @@ def save(client: "Client", asked: Asked, keep: Keep, told: Told) -> int:
         method=asked.method,
         fields=fields,
         body=asked.body,
-        path=path or (known if keep.resume and _has_part(known) else ""),
+        path=path or (known if keep.continue_ and _has_part(known) else ""),
         replace=keep.force,
-        resume=keep.resume,
+        resume=keep.continue_,
         parallel=keep.parallel,
         sha256=keep.sha256,
     )
@@ -179,7 +179,7 @@ def _chosen(response: "Response", keep: Keep) -> str:
 
     def is_taken(name: str) -> bool:
         path = os.path.join(keep.output, name)
-        is_ours = keep.force or (keep.resume and _has_part(path))
+        is_ours = keep.force or (keep.continue_ and _has_part(path))
         return os.path.isdir(path) or (os.path.lexists(path) and not is_ours)
 
     return os.path.join(keep.output, free_name(name, is_taken))

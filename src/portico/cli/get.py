@@ -20,10 +20,9 @@ import click
 from portico.cli.fetch_request import Asked, read_request
 from portico.cli.fetch_save import Told, save
 from portico.cli.group import Example, PageCommand, words_of_environment
-from portico.cli.options import SettingOption, collect
+from portico.cli.options import all_rows, collect, options_for
 from portico.errors import Gone, PeerError, Refused, UsageError
 from portico.settings.asking import Fetch, Keep, Way
-from portico.settings.rows import options_of
 
 if TYPE_CHECKING:
     from portico.cli.fetch_trace import Trace
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 _FAILED, _ANSWERED, _INTERRUPTED = 1, 4, 130
 _WORST_GOOD = 399
-_FOR_FILES = (("-c", "resume"), ("--parallel", "parallel"), ("--sha256", "sha256"), ("--force", "force"))
+_FOR_FILES = (("-c", "continue_"), ("--parallel", "parallel"), ("--sha256", "sha256"), ("--force", "force"))
 
 _EXAMPLES = (
     Example("portico get example.com", "get-example-show"),
@@ -164,13 +163,12 @@ class _GetCommand(PageCommand):
 
 
 def _options() -> Iterator[click.Parameter]:
+    servers = {row.attribute for row in all_rows()}
     for group in (Fetch, Keep, Way):
-        for row in options_of(group):
-            # `continue` is no name in Python.
-            shown = row._replace(name="continue") if row.name == "resume" else row
-            option = SettingOption(shown, group.__name__, "get")
-            # PORTICO_HEADER and PORTICO_QUIET are those of servers.
-            option.envvar = f"PORTICO_GET_{row.attribute}".upper()
+        for option in options_for(group, "get"):
+            if option.name in servers:
+                # PORTICO_HEADER is for what servers answer; here the name counts that is this command's alone.
+                option.envvar = f"PORTICO_GET_{option.name}".upper()
             yield option
 
 

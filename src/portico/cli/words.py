@@ -209,11 +209,13 @@ TEXTS: dict[str, Text] = {
     "get-codes": Text(
         "Ends with 0 when done, 1 when the network or the server failed, 2 when the words make no sense, 4 for a status "
         "of 400 and above with --fail, 130 after Ctrl-C. Files are asked for as they are; anything else compressed. "
-        "Each option can come from the environment: --timeout is PORTICO_GET_TIMEOUT. "
+        "Each option can come from the environment: --timeout is PORTICO_TIMEOUT, or PORTICO_GET_TIMEOUT for this "
+        "command alone; --header and --quiet have the longer name only. "
         "PORTICO_LANG=en or zh chooses the language.",
         "成功以 0 结束，网络或服务器出错以 1 结束，命令写错以 2 结束，加了 --fail 且状态码为 400 及以上以 4 结束，"
         "Ctrl-C 以 130 结束。保存文件时请求原样内容，其他情况请求压缩内容。每个选项都可以用环境变量设置："
-        "--timeout 对应 PORTICO_GET_TIMEOUT。PORTICO_LANG=en 或 zh 选择语言。",
+        "--timeout 对应 PORTICO_TIMEOUT，只对本命令生效则用 PORTICO_GET_TIMEOUT；--header 与 --quiet 只有较长的名称。"
+        "PORTICO_LANG=en 或 zh 选择语言。",
     ),
     "get-saved": Text("saved {path}, {size} in {time} ({rate}/s)", "已保存 {path}，{size}，用时 {time}（{rate}/s）"),
     "get-there": Text("{path} is there already", "{path} 已经存在"),

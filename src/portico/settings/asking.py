@@ -86,7 +86,7 @@ class Keep:
         False, Unit.FLAG, "write to a file of the name it has there", "以服务器给出的名称保存为文件", short="-O"
     )
     force: bool = option(False, Unit.FLAG, "replace a file that exists", "覆盖已有的文件")
-    resume: bool = option(False, Unit.FLAG, "go on with a download that was cut off", "继续中断的下载", short="-c")
+    continue_: bool = option(False, Unit.FLAG, "go on with a download that was cut off", "继续中断的下载", short="-c")
     parallel: int = option(
         1, Unit.COUNT, "connections for one large file", "下载一个大文件时使用的连接数", bounds=(1, 16)
     )

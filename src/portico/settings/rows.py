@@ -31,7 +31,8 @@ class Unit(Enum):
 class Option(NamedTuple):
     """One row of the option table.
 
-    name: with dashes, as on the command line (`max-head`); `attribute` with underscores.
+    name: with dashes, as on the command line (`max-head`); `attribute` with underscores, and one behind it where the
+    name is a keyword of Python (`continue_`).
     default: a value of the field's own type.
     low, high: inclusive bounds of a number, None where unbounded.
     choices: the words allowed for CHOICE.
@@ -86,7 +87,7 @@ def options_of(group: type) -> tuple[Option, ...]:
     """Return the rows of one settings group, in the order of its fields."""
     return tuple(
         Option(
-            name=f.name.replace("_", "-"),
+            name=f.name.rstrip("_").replace("_", "-"),
             attribute=f.name,
             default=None if f.default is MISSING else f.default,
             **f.metadata,
