@@ -104,7 +104,8 @@ class ServiceStage(Stage):
         log = ServiceLog(lambda batch: None, self._keep, wall=lambda: 1000.0)
         clock = Clock(lambda: self.now_s)
         bounds = Limits(**limits)  # type: ignore[arg-type]
-        self.server = StreamServer(made, bounds, settings or Service(), log, pool=pool, clock=clock)
+        self.server = StreamServer(made, bounds, settings or Service(), log, clock=clock)
+        self.server.pool = pool
         self.sock = sock or socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.sock.setblocking(False)
         await self.server.open([self.sock])

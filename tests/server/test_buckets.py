@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portico.server.buckets import LARGER, LOOPING, TOO_MANY, Bounds, Buckets, Reach, bucket_of, reach_of
-from portico.server.service import Peer
+from portico.server.peer import Peer
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from portico.gateway.pool import Pool
 from portico.server.buckets import LARGER, TOO_MANY, Reach
 from portico.server.datagrams import CUT, FAILED, OVERLOAD, TOO_LONG, UNSENT, DatagramServer
 from portico.server.metrics import Metrics
-from portico.server.service import DatagramService, Peer, datagram_service
+from portico.server.peer import Peer
+from portico.server.service import DatagramService, datagram_service
 from portico.server.service_log import MAX_LINES, Datagram, ServiceLog, ServiceRecord
 from portico.settings import Limits, Service
 
@@ -90,9 +91,8 @@ async def laid(
         return b""
 
     log = ServiceLog(lambda batch: None, keep, wall=lambda: 1000.0)
-    server = DatagramServer(
-        service, limits or Limits(), Service(datagram_rate=rate), log, pool=pool, reach=lambda host: reach
-    )
+    server = DatagramServer(service, limits or Limits(), Service(datagram_rate=rate), log, reach=lambda host: reach)
+    server.pool = pool
     server.now = lambda: 1000.0
     sock = bound()
     await server.open([sock])
@@ -132,7 +132,6 @@ KINDS = {
     "thread": datagram_service(shout),
     "task": datagram_service(shout_later),
     "coroutine that never waits": datagram_service(shout_at_once),
-    "coroutine that claims to be quick": datagram_service(is_quick=True)(shout_later),
     "object": datagram_service(Shouter()),
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from portico.errors import UsageError
 from portico.server.doors import ROOM, Door, open_door
-from portico.server.service import Peer
+from portico.server.peer import Peer
 
 PATIENCE_S = 10.0
 Make = Callable[..., socket.socket]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from portico.errors import UsageError
 from portico.server import buckets, datagrams
 from portico.server.access_log import LocalTime
-from portico.server.service import Peer
+from portico.server.peer import Peer
 from portico.server.service_log import (
     MAX_LINES,
     NOTES,

@@ -15,7 +15,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
-from portico.server.service import Peer
+from portico.server.peer import Peer
 
 _MAX_KEYS: Final = 10_000
 _BURST_S: Final = 1.0

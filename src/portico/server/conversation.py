@@ -7,9 +7,17 @@ thread.
     the function returned, or raised -> ServedConnection.ended
 """
 
+import asyncio
+from typing import TYPE_CHECKING
+
 from portico.errors import Gone, PeerError
+from portico.server.served import CUT, FAILED, ServedConnection
 from portico.server.stream import MAX_UNREAD, BlockingStream, Stream
-from portico.server.streams import CUT, FAILED, ServedConnection, StreamServer
+
+if TYPE_CHECKING:
+    from portico.server.streams import StreamServer
+
+_CANCELLED = (asyncio.CancelledError, GeneratorExit)
 
 
 class Conversation(ServedConnection):
@@ -17,7 +25,7 @@ class Conversation(ServedConnection):
 
     __slots__ = ("_stream", "is_held")
 
-    def __init__(self, server: StreamServer) -> None:
+    def __init__(self, server: "StreamServer") -> None:
         super().__init__(server)
         self._stream = Stream(self, server.encoding)
         self.is_held = False
@@ -33,10 +41,11 @@ class Conversation(ServedConnection):
     async def _run(self) -> None:
         try:
             await self.server.service.function(self._stream)  # type: ignore[arg-type, call-arg, misc]
-        except BaseException as exc:  # the root of a task
+        except _CANCELLED as exc:
             self.finish(exc)
-            if not isinstance(exc, Exception):
-                raise
+            raise
+        except BaseException as exc:  # the root of a task; SystemExit would end the server
+            self.finish(exc)
         else:
             self.ended()
 
@@ -50,12 +59,12 @@ class Conversation(ServedConnection):
             self.ended(str(exc))
         elif isinstance(exc, Gone):
             self.ended(str(exc))
-        elif isinstance(exc, Exception):
-            self.server.report(exc, self.peer)
-            self.ended(FAILED)
-        else:  # cancelled, at the end of a drain
+        elif isinstance(exc, _CANCELLED):  # at the end of a drain
             self.cut(CUT)
             self.ended()
+        else:
+            self.server.report(exc, self.peer)
+            self.ended(FAILED)
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes to the service, and read no more than it takes."""

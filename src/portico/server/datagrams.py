@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutine
 from ipaddress import ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from portico.errors import UsageError
 from portico.gateway.pool import Pool
@@ -31,10 +31,13 @@ from portico.server.accepting import Totals
 from portico.server.buckets import TOO_MANY, Bounds, Buckets, Reach, reach_of
 from portico.server.doors import MAX_ANSWER, ROOM, Door, Way, open_door
 from portico.server.metrics import Metrics
-from portico.server.service import DatagramService, Peer, is_coroutine_function
+from portico.server.peer import Peer
 from portico.server.service_log import ServiceLog
 from portico.server.tasks import Tasks
 from portico.settings import Limits, Service
+
+if TYPE_CHECKING:
+    from portico.server.service import DatagramService
 
 UNSENT: Final = "no answer: it could not be sent"
 FAILED: Final = "no answer: the service failed"
@@ -106,12 +109,11 @@ class DatagramServer:
 
     def __init__(
         self,
-        service: DatagramService,
+        service: "DatagramService",
         limits: Limits,
         settings: Service,
         log: ServiceLog | None = None,
         *,
-        pool: Pool | None = None,
         reach: Callable[[str], Reach] = reach_of,
     ) -> None:
         self.service = service
@@ -123,10 +125,10 @@ class DatagramServer:
         self.now: Callable[[], float] = time.monotonic
         self.loop: asyncio.AbstractEventLoop
         self.tasks: Tasks
-        self.pool = pool
-        self._owns_pool = pool is None
+        self.pool: Pool | None = None
+        self._owns_pool = False
         self._take = self._take_quick
-        if not service.is_quick or is_coroutine_function(service.function):
+        if not service.is_quick:
             self._take = self._take_thread if service.is_blocking else self._take_task
         self._bounds = Bounds(settings.datagram_rate, service.may_amplify, reach)
         self._seen: set[str] = set()
@@ -151,6 +153,7 @@ class DatagramServer:
             self.tasks = Tasks(self.loop)
             if self.pool is None and self.service.is_blocking:
                 self.pool = Pool(*_THREADS)
+                self._owns_pool = True
         for door in doors:
             self._doors[door.sock] = door
             self.loop.add_reader(door.sock.fileno(), self._read, door, _BATCH)

@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from portico.errors import UsageError
-from portico.server.service import Peer
+from portico.server.peer import Peer
 
 # One byte more than the largest UDP datagram, so that a longer one of a unix socket shows that it was cut.
 ROOM: Final = 65_536

@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from portico.errors import ConfigError, UsageError
 from portico.net.addresses import Address, Kind, parse_address
@@ -20,8 +20,10 @@ from portico.net.closing import refuse_new
 from portico.net.listening import address_of, close, listen
 from portico.server.accepting import GRACE_S, Totals
 from portico.server.metrics import Metrics
-from portico.server.service import Services
 from portico.settings import Limits, Service
+
+if TYPE_CHECKING:
+    from portico.server.service import Services
 
 _MAX_PORT = 65_535
 
@@ -167,7 +169,7 @@ class Embedded:
             self._ended.set()  # whatever fails: `stop` waits for it
 
 
-def serve_here(services: Services, port: int, host: str) -> None:
+def serve_here(services: "Services", port: int, host: str) -> None:
     """Serve a stream service, a datagram service, or both on one port, until Ctrl-C.
 
     host: where to listen, "*" for every interface. Raises UsageError for a port that is none, ConfigError where this

@@ -8,11 +8,12 @@ While the peer does not take what it was sent, nothing more is read from it.
 
 from typing import TYPE_CHECKING, cast
 
-from portico.errors import Gone, PeerError
-from portico.server.streams import FAILED, ServedConnection, StreamServer
+from portico.errors import Gone, PeerError, UsageError
+from portico.server.served import FAILED, ServedConnection
 
 if TYPE_CHECKING:
     from portico.server.service import QuickFunction
+    from portico.server.streams import StreamServer
 
 
 class Replies(ServedConnection):
@@ -20,7 +21,7 @@ class Replies(ServedConnection):
 
     __slots__ = ("_answer",)
 
-    def __init__(self, server: StreamServer) -> None:
+    def __init__(self, server: "StreamServer") -> None:
         super().__init__(server)
         self._answer = cast("QuickFunction", server.service.function)
 
@@ -33,14 +34,16 @@ class Replies(ServedConnection):
         self.received += len(data)
         try:
             answer = self._answer(data, self.peer)
-        except Exception as exc:  # the root of a call
+            if answer is not None and not isinstance(answer, bytes):
+                raise UsageError(f"{self.server.service.name} returned {type(answer).__name__}, not bytes or None")
+        except BaseException as exc:  # the root of a call; SystemExit would end the server
             self._fail(exc)
             return
         if answer:
             self.sent += len(answer)
             self.transport.write(answer)
 
-    def _fail(self, exc: Exception) -> None:
+    def _fail(self, exc: BaseException) -> None:
         if isinstance(exc, PeerError):
             self.write(f"{exc}\n".encode())
         if isinstance(exc, (PeerError, Gone)):

@@ -19,21 +19,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
 
 from portico.errors import UsageError
+from portico.server.peer import Peer
 
 if TYPE_CHECKING:
     from portico.server.stream import BlockingStream, Stream
-
-
-class Peer(NamedTuple):
-    """Where a datagram came from. host: its IP address; "unix" on a unix socket. port: 0 there."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        if not self.port:
-            return self.host
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 QuickFunction = Callable[[bytes, Peer], bytes | None]
@@ -55,6 +44,10 @@ class StreamService:
     name: str
     encoding: str = field(default="", kw_only=True)
     is_quick: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse a coroutine function that is said to be quick."""
+        _check_quick(self)
 
     @property
     def is_blocking(self) -> bool:
@@ -88,6 +81,10 @@ class DatagramService:
     is_quick: bool = field(default=False, kw_only=True)
     may_amplify: bool = field(default=False, kw_only=True)
 
+    def __post_init__(self) -> None:
+        """Refuse a coroutine function that is said to be quick."""
+        _check_quick(self)
+
     @property
     def is_blocking(self) -> bool:
         """Whether it is a plain function that is to be run in a thread."""
@@ -102,6 +99,11 @@ class DatagramService:
         from portico.server.embedded import serve_here
 
         serve_here(Services(datagram=self), port, host)
+
+
+def _check_quick(service: StreamService | DatagramService) -> None:
+    if service.is_quick and is_coroutine_function(service.function):
+        raise UsageError(f"{service.name} is a coroutine function, so it cannot be quick; leave out is_quick")
 
 
 def is_coroutine_function(function: Any) -> bool:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from portico.errors import UsageError
 from portico.server.access_log import BatchedLog, LocalTime, duration_text, size_text, width
-from portico.server.service import Peer
+from portico.server.peer import Peer
 from portico.wire.charset import Charset
 
 MAX_LINES: Final = 500

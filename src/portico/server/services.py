@@ -14,11 +14,11 @@ from portico.net.listening import address_of
 from portico.server.accepting import GRACE_S, Totals
 from portico.server.datagrams import DatagramServer
 from portico.server.metrics import Metrics
-from portico.server.service import Services
 from portico.server.streams import StreamServer
 from portico.settings import Limits, Service
 
 if TYPE_CHECKING:
+    from portico.server.service import Services
     from portico.server.service_log import ServiceLog
 
 
@@ -30,7 +30,7 @@ class ServiceServer:
 
     def __init__(
         self,
-        services: Services,
+        services: "Services",
         limits: Limits,
         settings: Service,
         log: "ServiceLog | None" = None,
@@ -43,9 +43,11 @@ class ServiceServer:
         self._streams: StreamServer | None = None
         self._datagrams: DatagramServer | None = None
         if services.stream is not None:
-            self._streams = StreamServer(services.stream, limits, settings, log, pool=pool)
+            self._streams = StreamServer(services.stream, limits, settings, log)
+            self._streams.pool = pool
         if services.datagram is not None:
-            self._datagrams = DatagramServer(services.datagram, limits, settings, log, pool=pool)
+            self._datagrams = DatagramServer(services.datagram, limits, settings, log)
+            self._datagrams.pool = pool
         self._servers = [server for server in (self._streams, self._datagrams) if server is not None]
         self._opened: set[StreamServer | DatagramServer] = set()
 

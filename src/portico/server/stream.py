@@ -12,11 +12,12 @@ Invariant: what arrived and was not yet received is at most `MAX_UNREAD` and one
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from portico.errors import Gone, UsageError
-from portico.server.service import Peer
+from portico.server.peer import Peer
 from portico.wire.charset import Charset
 from portico.wire.lines import LineReader
 
@@ -50,8 +51,8 @@ class Stream:
         self._charset = Charset(encoding)
         self._connection = connection
         self._is_ended = False  # the peer has ended its side
-        self._lines: list[bytes] = []
-        self._pieces: list[bytes] = []
+        self._lines: deque[bytes] = deque()
+        self._pieces: deque[bytes] = deque()
         self._reader: LineReader | None = None
         self._room: asyncio.Future[None] | None = None  # in the transport's buffer
         self._why_gone = ""
@@ -81,8 +82,10 @@ class Stream:
     async def receive(self, limit: int = RECEIVE_BYTES) -> bytes:
         """Return what has arrived, `limit` bytes at most; wait where nothing has. b"" once the peer has ended its side.
 
-        Raises Gone where the connection was lost, or cut by us.
+        limit: 1 or more. Raises Gone where the connection was lost, or cut by us; UsageError for a smaller limit.
         """
+        if limit < 1:
+            raise UsageError(f"receive({limit}) asks for nothing; ask for 1 byte or more")
         pieces = self._pieces
         while not pieces:
             if self._why_gone:
@@ -90,9 +93,9 @@ class Stream:
             if self._is_ended:
                 return b""
             await self._arrive()
-        data = pieces.pop(0)
+        data = pieces.popleft()
         if len(data) > limit:
-            pieces.insert(0, data[limit:])
+            pieces.appendleft(data[limit:])
             data = data[:limit]
         self.unread_bytes -= len(data)
         if self._connection.is_held and self.unread_bytes < MAX_UNREAD:
@@ -117,11 +120,13 @@ class Stream:
             max_line = self._connection.server.settings.max_line
             self._reader = LineReader(max_line, is_telnet=not self._charset.has_byte_ff)
         while not self._lines:
+            if self._reader.error is not None:
+                self._reader.feed(b"")  # raises what it owes, before a peer is waited for that has said too much
             data = await self.receive()
             self._lines += self._reader.feed(data) if data else self._reader.feed_eof()
             if not data and not self._lines:
                 return None
-        return self._charset.decode(self._lines.pop(0), final=True)
+        return self._charset.decode(self._lines.popleft(), final=True)
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """Yield the lines until the end of input."""

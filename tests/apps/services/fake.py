@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from portico.server.service import Peer, StreamService
+from portico.server.peer import Peer
+from portico.server.service import StreamService
 from portico.wire.charset import Charset
 
 SOMEBODY = Peer("127.0.0.1", 51234)

@@ -4,7 +4,7 @@ import pytest
 from tests.apps.services.fake import SOMEBODY
 
 from portico.apps.services import echo
-from portico.server.service import Peer
+from portico.server.peer import Peer
 
 
 @pytest.mark.parametrize("piece", [b"a", b"b\r\n", b"\xff\0", b"\xc4", b"x" * 65536])

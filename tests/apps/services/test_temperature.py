@@ -11,7 +11,7 @@ from portico.apps.services import temperature
 from portico.apps.services.question import Mistake
 from portico.apps.services.temperature import convert
 from portico.errors import UsageError
-from portico.server.service import Peer
+from portico.server.peer import Peer
 
 
 @pytest.mark.parametrize(

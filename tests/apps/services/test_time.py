@@ -8,7 +8,7 @@ from tests.apps.services.fake import SOMEBODY, talk
 from portico.apps.services import time
 from portico.apps.services.time import MAX_ANSWER_CHARS, MAX_FORMAT_CHARS
 from portico.errors import UsageError
-from portico.server.service import Peer
+from portico.server.peer import Peer
 
 NOON_S = 1_709_611_200.25  # Tue, 05 Mar 2024 04:00:00.25 GMT
 KNOWN = "%Y %m %d %H %M %S %F %T %a %b %z"

@@ -1,7 +1,8 @@
 """Echo: what a peer sends comes back, byte for byte (RFC 862)."""
 
 from portico.apps.services.question import ANSWERING_MACHINES
-from portico.server.service import DatagramService, Peer, StreamService
+from portico.server.peer import Peer
+from portico.server.service import DatagramService, StreamService
 
 
 def echo() -> tuple[StreamService, DatagramService]:

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from portico.apps.services.question import ANSWERING_MACHINES, Mistake, read_question, shown
 from portico.errors import UsageError, excerpt
-from portico.server.service import DatagramService, Peer
+from portico.server.peer import Peer
+from portico.server.service import DatagramService
 from portico.wire.charset import find_charset
 
 MAX_CHARS: Final = 32

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from portico.apps.services.question import ANSWERING_MACHINES, Mistake, read_question
 from portico.apps.services.strftime import compile_format
 from portico.apps.services.zones import parse_zone
-from portico.server.service import DatagramService, Peer, StreamService
+from portico.server.peer import Peer
+from portico.server.service import DatagramService, StreamService
 from portico.wire.charset import find_charset
 
 if TYPE_CHECKING:
