@@ -6,8 +6,8 @@
     ```nginx      given to nginx, with Portico behind it
 
 One port stands for 8000 everywhere. A server is stopped, as by Ctrl-C, where the next one begins and where the page
-ends; a console block without a command shows what it said meanwhile. Times, durations and entity tags may differ, and a
-line of dots stands for any number of lines.
+ends; a console block without a command shows what it said meanwhile. Times, durations, entity tags and the ports of
+clients may differ, and a line of dots stands for any number of lines.
 """
 
 import os
@@ -26,14 +26,17 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 
-from portico.settings import App, Files, Limits, Listen, Log, Messages, Processes, Service, Trust, options_of
+from portico.cli.group import CommandGroup
+from portico.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "zh")
 TOP_PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md")
 DEADLINE_S = 20.0
+SERVING = "serve|run|greet|reply|echo|time|temperature"
 
 PAGES = sorted([ROOT / name for name in TOP_PAGES] + list((ROOT / "docs").rglob("*.md")))
 PAGE_NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -95,6 +98,7 @@ _VARYING = [
     (re.compile(r'"[0-9a-f]{15,16}-'), '"VERSION-'),
     (re.compile(r"curl/[\d.]+"), "curl/VERSION"),
     (re.compile(r"\(pid \d+\)"), "(pid N)"),
+    (re.compile(r"(127\.0\.0\.1|\[::1\]):\d{5}\b *"), "CLIENT "),
 ]
 
 
@@ -114,9 +118,20 @@ def matches(seen: list[str], shown: list[str]) -> bool:
 
 
 def is_open(port: int) -> bool:
+    """Tell whether somebody takes connections or datagrams there."""
     with suppress(OSError), socket.create_connection(("localhost", port), 1):
         return True
-    return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(0.2)
+        asking.connect(("127.0.0.1", port))
+        asking.send(b"")
+        try:
+            asking.recv(1)
+        except ConnectionRefusedError:
+            return False
+        except TimeoutError:
+            pass  # silence: nobody says that there is nobody
+        return True
 
 
 class Served:
@@ -192,7 +207,7 @@ class Terminal:
             assert client.process.returncode == 0, client.output()
 
     def _command(self, command: str, shown: str) -> str:
-        if re.match(r"(portico (serve|run)|python (-m portico|examples/))[^;|&]*\Z", command):
+        if re.match(rf"(portico ({SERVING})|python (-m portico|examples/))\b[^;|&]*\Z", command):
             output = self._start(shlex.split(self._ported(command), comments=True), shown)
         else:
             done = subprocess.run(
@@ -338,21 +353,23 @@ def test_both_languages_have_the_reader_do_the_same(en: str, zh: str) -> None:
 
 @cache
 def option_names() -> frozenset[str]:
-    groups = (Listen, App, Files, Log, Limits, Messages, Trust, Processes, Service)
-    rows = [row for group in groups for row in options_of(group)]
-    # The rest are not settings: those of every command, and those of python -m http.server.
+    group = CommandGroup("portico", COMMANDS, ())
+    commands = [group.get_command(click.Context(group), name) for name in COMMANDS]
+    parameters = [parameter for command in commands if command is not None for parameter in command.params]
+    # The rest are those of every command, and of python -m http.server.
     others = {"--help", "--version", "--config", "--directory", "--protocol"}
-    return frozenset(f"--{row.name}" for row in rows) | {f"--no-{row.name}" for row in rows} | others
+    return frozenset(name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)) | others
 
 
 def options_in(page: Path) -> set[str]:
     ours = [
-        line
+        part
         for block in blocks(page)
         for line in block.text.replace("\\\n", " ").split("\n")
-        if re.match(r"(\$ |ExecStart=\S*)?(portico|python -m portico)\b", line)
+        for part in line.split("|")
+        if re.match(r"(\$ |ExecStart=\S*| )?(portico|python -m portico)\b", part)
     ]
-    found = re.findall(r"(?<!\S)--[a-z][a-z-]+", " ".join(ours))
+    found = re.findall(r"(?<!\S)--[a-z][a-z0-9-]+", " ".join(ours))
     return {*found, *(span.split()[0] for span in code_spans(page) if span.startswith("--"))} - MISTYPED
 
 
