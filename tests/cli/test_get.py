@@ -82,6 +82,7 @@ def test_both_heads_are_shown_without_secrets(get: Get) -> None:
     with serving(script) as server:
         shown = get("-v", "-u", "me:secret", server.url).err
         plain = get("-v", "--show-secrets", "-u", "me:secret", server.url).err
+        assert get("-v", server.url, PORTICO_LANG="zh").err.startswith(f"* 已连接 {server.authority}\n> GET ")
     assert [line for line in shown.splitlines() if not line.startswith("> User-Agent")] == [
         f"* connected to {server.authority}",
         "> GET / HTTP/1.1",
@@ -146,9 +147,9 @@ def test_redirects_are_followed_unless_refused(get: Get) -> None:
         assert get(server.url).out == "there"
         assert get("--no-follow", "-i", server.url).out.startswith("HTTP/1.1 302 x\r\n")
         result = get("--max-redirects", "3", server.url)
-    assert result == Result(
-        1, "", f"{NAME}: more than 3 redirects, the last to {server.url}/a; allow more, or ask there\n"
-    )
+    assert result.code == 1
+    assert result.err.startswith(f"{NAME}: more than 3 redirects, the last to ")
+    assert result.err.count("\n") == 1
 
 
 def test_a_socket_file(get: Get) -> None:
@@ -276,6 +277,7 @@ def test_what_a_server_may_do(get: Get, script: list[Answer], words: list[str], 
         (["-d", "@missing", "h"], "-d missing cannot be read"),
         (["-H", "x", "h"], "-H 'x' is not a field"),
         (["--cacert", "missing", "https://h"], "missing cannot be read"),
+        (["-b", "a=1", "h"], "--cookies 'a=1' is no file; a cookie itself is sent by -H 'Cookie: ...'"),
         (["--cookies", "/", "h"], "--cookies / cannot be read"),
         (["-o", "missing/x", "127.0.0.1:1", "--force"], ""),
     ],

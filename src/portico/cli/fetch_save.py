@@ -43,14 +43,14 @@ class Told:
     def remark(self, text: str) -> None:
         """Write a remark, in the person's language; nothing for ""."""
         if text and not self.is_quiet:
-            self.line(self._translated(text))
+            self.line(self.translated(text))
 
     def complain(self, exc: PorticoError, key: str = "") -> None:
         """Write what went wrong, in one line. key: of a text around it, "" for none."""
-        why = self._translated(str(exc))
+        why = self.translated(str(exc))
         self.line(f"{self._command}: {self.words(key, why=why) if key else why}")
 
-    def _translated(self, text: str) -> str:
+    def translated(self, text: str) -> str:
         """Return a message in the person's language; it may quote what a server said."""
         from portico.cli.pretty import safe
 

@@ -55,10 +55,14 @@ class Trace:
     """The client's observer. Keeps the last head received, for `-i`.
 
     write: takes a line for people; None where nothing is shown. shows_secrets: with `--show-secrets`.
+    translate: puts a remark into the person's language.
     """
 
-    def __init__(self, write: Callable[[str], object] | None, *, shows_secrets: bool) -> None:
+    def __init__(
+        self, write: Callable[[str], object] | None, *, shows_secrets: bool, translate: Callable[[str], str] = str
+    ) -> None:
         self._write = write
+        self._translate = translate
         self._shows_secrets = shows_secrets
         self.last = b""
 
@@ -74,7 +78,7 @@ class Trace:
     def remark(self, text: str) -> None:
         """Show what else happens."""
         if self._write is not None:
-            self._write(f"* {safe(text)}")
+            self._write(f"* {self._translate(safe(text))}")
 
     def _show(self, mark: str, head: bytes) -> None:
         if self._write is None:

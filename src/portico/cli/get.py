@@ -21,7 +21,7 @@ from portico.cli.fetch_request import Asked, read_request
 from portico.cli.fetch_save import Told, save
 from portico.cli.group import Example, PageCommand, words_of_environment
 from portico.cli.options import all_rows, collect, options_for
-from portico.errors import Gone, PeerError, Refused, UsageError
+from portico.errors import Gone, PeerError, Refused, UsageError, excerpt
 from portico.settings.asking import Fetch, Keep, Way
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ def _check(fetch: Fetch, keep: Keep, way: Way) -> None:
     if is_file and (keep.include or fetch.head):
         raise UsageError("a head is shown, not saved; leave out -o and -O, or use -v")
     if keep.sha256 and not (len(keep.sha256) == 64 and set(keep.sha256.lower()) <= set("0123456789abcdef")):
-        raise UsageError(f"--sha256 {keep.sha256!r} is not a checksum of 64 hexadecimal digits")
+        raise UsageError(f"--sha256 {excerpt(keep.sha256)} is not a checksum of 64 hexadecimal digits")
+    if "=" in fetch.cookies and not os.path.exists(fetch.cookies):
+        raise UsageError(f"--cookies {excerpt(fetch.cookies)} is no file; a cookie itself is sent by -H 'Cookie: ...'")
     if way.proxy and way.no_proxy:
         raise UsageError("--proxy and --no-proxy do not go together; choose one")
 
@@ -114,7 +116,7 @@ def _open_client(fetch: Fetch, keep: Keep, way: Way, told: Told) -> Iterator[tup
 def _trace(told: Told, keep: Keep) -> "Trace":
     from portico.cli.fetch_trace import Trace
 
-    return Trace(told.line if keep.verbose else None, shows_secrets=keep.show_secrets)
+    return Trace(told.line if keep.verbose else None, shows_secrets=keep.show_secrets, translate=told.translated)
 
 
 def _proxies(way: Way) -> "Proxies | None":
