@@ -14,7 +14,7 @@ from tests.server.stage import PATIENCE_S, Gate, Stage
 
 from portico.errors import UsageError
 from portico.gateway.pool import Pool
-from portico.server.buckets import LARGER, TOO_MANY, Reach
+from portico.server.buckets import LARGER, LOOPING, TOO_MANY, Reach
 from portico.server.datagrams import CUT, FAILED, OVERLOAD, TOO_LONG, UNSENT, DatagramServer
 from portico.server.metrics import Metrics
 from portico.server.peer import Peer
@@ -641,3 +641,10 @@ async def test_a_thread_that_ends_too_late_is_not_waited_for(stage: Stage) -> No
         assert pool.size == 1  # whose it is closes it
         pool.close()
         await stage.until(lambda: not pool.size)
+
+
+async def test_a_forged_datagram_does_not_make_a_service_talk_to_itself(stage: Stage) -> None:
+    async with laid(KINDS["quick"]) as table:
+        table.sock.sendto(b"forged", table.sock.getsockname())
+        assert await table.client.ask(b"hello") == b"HELLO"
+        assert table.server.drops == {LOOPING: 1}

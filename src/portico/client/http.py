@@ -81,7 +81,8 @@ class Engine(Generic[A]):
                     answer.history = tuple(history)
                     return answer
                 if len(history) == most:
-                    raise Refused(f"more than {most} redirects, the last to {following.url}; allow more, or ask there")
+                    last = str(following.url)[:80]
+                    raise Refused(f"more than {most} redirects, the last to {last}; allow more, or ask there")
                 self._remark(f"redirected to {following.url}")
                 await incoming.skip(_SKIPPED_BYTES)
             except BaseException:

@@ -28,7 +28,7 @@ from portico.errors import UsageError
 from portico.gateway.pool import Pool
 from portico.net.listening import close as close_sockets
 from portico.server.accepting import Totals
-from portico.server.buckets import TOO_MANY, Bounds, Buckets, Reach, reach_of
+from portico.server.buckets import LOOPING, TOO_MANY, Bounds, Buckets, Reach, reach_of
 from portico.server.doors import MAX_ANSWER, ROOM, Door, Way, open_door
 from portico.server.metrics import Metrics
 from portico.server.peer import Peer
@@ -131,6 +131,7 @@ class DatagramServer:
         if not service.is_quick:
             self._take = self._take_thread if service.is_blocking else self._take_task
         self._bounds = Bounds(settings.datagram_rate, service.may_amplify, reach)
+        self._own: set[Peer] = set()  # a datagram that bears our own address is forged, to have us talk to ourselves
         self._seen: set[str] = set()
         self._doors: dict[socket.socket, Door] = {}
         self._working: set[_Letter] = set()
@@ -156,6 +157,7 @@ class DatagramServer:
                 self._owns_pool = True
         for door in doors:
             self._doors[door.sock] = door
+            self._own |= _own_names(door.sock)
             self.loop.add_reader(door.sock.fileno(), self._read, door, _BATCH)
 
     def close(self, sockets: Sequence[socket.socket]) -> None:
@@ -279,7 +281,9 @@ class DatagramServer:
             letter = _Letter(self, door, way, datagram)
             if letter.peer.host not in seen:
                 self._meet(letter.peer.host)
-            if len(datagram) < ROOM:
+            if letter.peer in self._own:
+                self._end(letter, None, LOOPING)
+            elif len(datagram) < ROOM:
                 take(letter)
             else:
                 self._end(letter, None, TOO_LONG)
@@ -383,6 +387,14 @@ class DatagramServer:
             self.log.flush()
             if self.log.is_pending:
                 self._flushing = self.loop.call_later(_FLUSH_S, self._flush_log)
+
+
+def _own_names(sock: socket.socket) -> set[Peer]:
+    """Return the addresses that only this socket can send from, as a peer's."""
+    if sock.family == socket.AF_UNIX:
+        return set()
+    host, port = sock.getsockname()[:2]
+    return {Peer(own, port) for own in (("127.0.0.1", "::1") if host in ("0.0.0.0", "::") else (host,))}
 
 
 def _misuse(name: str, answer: object) -> UsageError:

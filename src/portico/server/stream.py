@@ -241,6 +241,10 @@ class BlockingStream:
         """Return received bytes as text."""
         return self._stream.decode(data)
 
+    def encode(self, text: str) -> bytes:
+        """Return text as bytes."""
+        return self._stream.encode(text)
+
     def end(self) -> None:
         """End our side."""
         self._wait(self._stream.end())
