@@ -10,7 +10,7 @@ from portico.errors import ConfigError
 from portico.http.url import parse_url
 
 URL = parse_url("http://example.com/")
-NOW = 1_000_000_000
+NOW = 2_000_000_000
 
 
 def learn(path: Path, exc: BaseException | None = None) -> None:
@@ -56,3 +56,13 @@ def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
         pass
     with pytest.raises(ConfigError, match=r"--cookies .* cannot be written: No such file"):
         learn(tmp_path / "missing" / "jar")
+
+
+def test_what_has_expired_leaves_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "jar"
+    path.write_text("old.example\tFALSE\t/\tFALSE\t5\ta\t1\nnew.example\tFALSE\t/\tFALSE\t0\tb\t2\n")
+    learn(path)
+    text = path.read_text()
+    assert "old.example" not in text
+    assert "new.example" in text
+    assert "example.com" in text

@@ -6,6 +6,7 @@ In: a path. Out: a jar; and the file, whole or as it was, readable by its owner 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import time
 from typing import TYPE_CHECKING
 
 from portico.errors import ConfigError
@@ -30,7 +31,7 @@ def kept_jar(path: str) -> Iterator["Jar | None"]:
     try:
         yield jar
     finally:
-        after = jar.dumps()
+        after = jar.dumps(time())
         if after != before:
             _write(path, after)
 
