@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from portico.gateway.pool import Pool
-from portico.server.accepting import Acceptor
+from portico.server.accepting import GRACE_S, Acceptor
 from portico.server.clock import Clock
 from portico.server.conversation import Conversation
 from portico.server.peer import Peer
@@ -44,11 +44,20 @@ class StreamServer(Acceptor["ServiceLog"]):
         self.received_bytes = 0
         self.protocol = (lambda: Replies(self)) if service.is_quick else (lambda: Conversation(self))
         self.pool: Pool | None = None
+        self._owns_pool = False
+
+    async def drain(self, timeout_s: float, grace_s: float = GRACE_S) -> int:
+        """Come to an end, see `Acceptor.drain`; so do threads of its own, those that are at work when they are done."""
+        cut = await super().drain(timeout_s, grace_s)
+        if self.pool is not None and self._owns_pool:
+            self.pool.close()
+        return cut
 
     def threads(self) -> Pool:
         """Return the threads for a plain function."""
         if self.pool is None:
             self.pool = Pool(App().threads, App().max_threads)
+            self._owns_pool = True
         return self.pool
 
     def report(self, exc: BaseException, peer: Peer) -> None:
