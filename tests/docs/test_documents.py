@@ -245,7 +245,7 @@ class Terminal:
         lines = self._unported(output).split("\n")[self._printed :]
         if "^C" in shown.split("\n"):
             lines.insert(len(lines) - 2, "^C")
-        return "\n".join(lines).rstrip()
+        return "\n".join(lines).strip("\n")  # an empty line parts the first lines of a server from its log
 
     def close(self) -> None:
         if self._served is not None:
