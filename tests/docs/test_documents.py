@@ -98,6 +98,7 @@ _VARYING = [
     (re.compile(r'"[0-9a-f]{15,16}-'), '"VERSION-'),
     (re.compile(r"curl/[\d.]+"), "curl/VERSION"),
     (re.compile(r"\(pid \d+\)"), "(pid N)"),
+    (re.compile(r"[(（][\d.]+ [KMG]?B/s[)）]"), "(RATE)"),
     (re.compile(r"(127\.0\.0\.1|\[::1\]):\d{5}\b *"), "CLIENT "),
 ]
 
@@ -207,7 +208,8 @@ class Terminal:
             assert client.process.returncode == 0, client.output()
 
     def _command(self, command: str, shown: str) -> str:
-        if re.match(rf"(portico ({SERVING})|python (-m portico|examples/))\b[^;|&]*\Z", command):
+        unquoted = re.sub(r"'[^']*'", "", command)
+        if re.match(rf"(portico ({SERVING})|python (-m portico|examples/))\b[^;|&]*\Z", unquoted):
             output = self._start(shlex.split(self._ported(command), comments=True), shown)
         else:
             done = subprocess.run(
