@@ -127,7 +127,8 @@ def stream_service(
     """
 
     def make(found: StreamFunction) -> StreamService:
-        return StreamService(found, name or _name(found, "stream_service"), encoding=encoding, is_quick=is_quick)
+        own = _name(found, "stream_service")
+        return StreamService(found, name or own, encoding=encoding, is_quick=is_quick)
 
     return make if function is None else make(function)
 
@@ -148,8 +149,8 @@ def datagram_service(
     """
 
     def make(found: DatagramFunction) -> DatagramService:
-        own = name or _name(found, "datagram_service")
-        return DatagramService(found, own, is_quick=is_quick, may_amplify=may_amplify)
+        own = _name(found, "datagram_service")
+        return DatagramService(found, name or own, is_quick=is_quick, may_amplify=may_amplify)
 
     return make if function is None else make(function)
 

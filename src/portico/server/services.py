@@ -52,12 +52,12 @@ class ServiceServer:
         self._opened: set[StreamServer | DatagramServer] = set()
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve on these. Raises ConfigError for a socket that no service here is for."""
+        """Serve on these. Raises ConfigError, with none of them opened, for a socket that no service here is for."""
         for server, kind in self._kinds():
-            found = [sock for sock in sockets if sock.type == kind]
-            if found and server is None:
-                raise ConfigError(_misfit(found[0]))
-            if found and server is not None:
+            if server is None and (misfits := [sock for sock in sockets if sock.type == kind]):
+                raise ConfigError(_misfit(misfits[0]))
+        for server, kind in self._kinds():
+            if server is not None and (found := [sock for sock in sockets if sock.type == kind]):
                 await server.open(found)
                 self._opened.add(server)
 
