@@ -200,7 +200,7 @@ class Terminal:
 
     def _program(self, text: str) -> None:
         words = [sys.executable, "-c", self._ported(text)]
-        if "import portico" in text or "from portico" in text:
+        if re.search(r"import portico|from portico(?! import .*\bclient\b)", text):
             self._start(words, "")
         else:  # a client of the server that runs
             client = Served(words, self._folder, self._env)
