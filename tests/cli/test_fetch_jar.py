@@ -66,3 +66,14 @@ def test_what_has_expired_leaves_the_file(tmp_path: Path) -> None:
     assert "old.example" not in text
     assert "new.example" in text
     assert "example.com" in text
+
+
+def test_what_others_wrote_in_utf_8_is_sent_and_kept_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "jar"
+    line = "example.com\tFALSE\t/\tFALSE\t0\tname\t中文\n".encode()
+    path.write_bytes(line)
+    with kept_jar(str(path)) as jar:
+        assert jar is not None
+        assert jar.field_for(URL, NOW).encode("latin-1") == "name=中文".encode()
+        jar.store(URL, "a=1", NOW)
+    assert line in path.read_bytes()

@@ -38,7 +38,7 @@ def kept_jar(path: str) -> Iterator["Jar | None"]:
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="latin-1", newline="") as file:
             return file.read()
     except FileNotFoundError:
         return ""
@@ -51,7 +51,8 @@ def _write(path: str, text: str) -> None:
     fresh = f"{os.path.realpath(path)}.{os.getpid()}.new"
     try:
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
+        # As field values are (http/jar.py): what other programs wrote in UTF-8 goes back, and over the wire, as it was.
+        with open(fd, "w", encoding="latin-1", newline="") as file:
             file.write(text)
         os.replace(fresh, os.path.realpath(path))
     except OSError as exc:
