@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,18 @@ def dialled(port: int, process: subprocess.Popen[bytes]) -> socket.socket:
     raise AssertionError(process.communicate()[1].decode())
 
 
+def ask(port: int, datagram: bytes, process: subprocess.Popen[bytes]) -> bytes:
+    """Send a datagram until somebody answers."""
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", port))
+        sock.settimeout(0.1)
+        while process.poll() is None:
+            with suppress(ConnectionRefusedError, TimeoutError):
+                sock.send(datagram)
+                return sock.recv(99)
+    raise AssertionError(process.communicate()[1].decode())
+
+
 def test_a_program_serves_until_ctrl_c(processes: list[subprocess.Popen[bytes]]) -> None:
     port = free_port()
     process = program(processes, f"echo.start({port})\nprint('goodbye')\n")
@@ -266,16 +279,7 @@ def test_a_program_serves_until_ctrl_c(processes: list[subprocess.Popen[bytes]])
 def test_a_datagram_service_serves_until_ctrl_c(processes: list[subprocess.Popen[bytes]]) -> None:
     port = free_port()
     process = program(processes, f"shout.start({port})\nprint('goodbye')\n")
-    with socket.socket(type=socket.SOCK_DGRAM) as sock:
-        sock.connect(("127.0.0.1", port))
-        sock.settimeout(0.1)
-        while process.poll() is None:  # until it listens
-            try:
-                sock.send(b"hello")
-                assert sock.recv(99) == b"HELLO"
-                break
-            except (ConnectionRefusedError, TimeoutError):
-                continue
+    assert ask(port, b"hello", process) == b"HELLO"
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=DEADLINE_S) == (b"goodbye\n", b"")
 
@@ -298,11 +302,8 @@ def test_both_on_one_port(processes: list[subprocess.Popen[bytes]], tmp_path: Pa
     port = free_port()
     both = "from portico.server.embedded import serve_here\nfrom portico.server.service import Services\n"
     process = program(processes, f"{both}serve_here(Services(echo, shout), {port}, '127.0.0.1')\n")
-    with dialled(port, process) as stream, socket.socket(type=socket.SOCK_DGRAM) as sock:
-        sock.settimeout(DEADLINE_S)
-        sock.sendto(b"hello", ("127.0.0.1", port))
-        assert sock.recv(99) == b"HELLO"
-        stream.close()
+    dialled(port, process).close()
+    assert ask(port, b"hello", process) == b"HELLO"
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=DEADLINE_S) == (b"", b"")
 

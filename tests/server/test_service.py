@@ -93,6 +93,11 @@ def test_a_coroutine_function_is_not_quick(decorator: Callable[..., Any]) -> Non
         decorator(shout_later)
 
 
+def test_an_encoding_that_is_none() -> None:
+    with pytest.raises(UsageError, match="'rot13' is not a charset for lines of text; use utf-8, gb18030 or auto"):
+        stream_service(encoding="rot13")(greet)
+
+
 def test_services_know_what_they_are() -> None:
     assert stream_service(greet).interface == "stream"
     assert datagram_service(shout).interface == "datagram"
@@ -109,20 +114,6 @@ def test_services_know_what_they_are() -> None:
 )
 def test_what_a_reference_named_becomes_services(found: Any, interface: str, services: Services) -> None:
     assert service_of(found, interface, "main:greet") == services
-
-
-@pytest.mark.parametrize(
-    ("peer", "text"),
-    [
-        (Peer("192.0.2.1", 5), "192.0.2.1:5"),
-        (Peer("::1", 5), "[::1]:5"),
-        (Peer("fe80::1%eth0", 5), "[fe80::1%eth0]:5"),
-        (Peer("unix", 0), "unix"),
-        (Peer("-", 0), "-"),
-    ],
-)
-def test_peers_as_people_read_them(peer: Peer, text: str) -> None:
-    assert str(peer) == text
 
 
 @pytest.mark.parametrize("service", [stream_service(greet), datagram_service(shout)])

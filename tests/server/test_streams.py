@@ -10,6 +10,7 @@ import pytest
 from tests.server.service_stage import ServiceStage
 from tests.server.stage import LOOPS, Peer
 
+from portico.errors import UsageError
 from portico.gateway.pool import Pool
 from portico.server.conversation import Conversation
 from portico.server.metrics import Metrics
@@ -168,5 +169,10 @@ async def test_figures(stage: ServiceStage) -> None:
 
 
 def test_the_charset_of_the_service_comes_first() -> None:
-    assert StreamServer(stream_service(encoding="gbk")(echo), Limits(), Service()).encoding == "gbk"
+    assert StreamServer(stream_service(encoding="gbk")(echo), Limits(), Service()).encoding == "gb18030"
     assert StreamServer(stream_service(echo), Limits(), Service(encoding="big5")).encoding == "big5"
+
+
+def test_a_charset_of_the_settings_that_is_none() -> None:
+    with pytest.raises(UsageError, match="'nonsense' is not the name of a charset"):
+        StreamServer(stream_service(echo), Limits(), Service(encoding="nonsense"))

@@ -13,6 +13,7 @@ from portico.server.conversation import Conversation
 from portico.server.peer import Peer
 from portico.server.replies import Replies
 from portico.settings import App, Limits, Service
+from portico.wire.charset import find_charset
 
 if TYPE_CHECKING:
     from portico.server.service import StreamService
@@ -25,7 +26,7 @@ class StreamServer(Acceptor["ServiceLog"]):
     """Serve one stream service on any number of listening sockets.
 
     settings: how it speaks. log: None for none. pool: threads for a plain function; None for some of its own.
-    received_bytes: since the start.
+    received_bytes: since the start. Raises UsageError for an encoding that is none.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class StreamServer(Acceptor["ServiceLog"]):
         super().__init__(limits, min(settings.idle_timeout, limits.rate_window), log, clock)
         self.service = service
         self.settings = settings
-        self.encoding = service.encoding or settings.encoding
+        self.encoding = find_charset(service.encoding or settings.encoding)
         self.received_bytes = 0
         self.protocol = (lambda: Replies(self)) if service.is_quick else (lambda: Conversation(self))
         self.pool: Pool | None = None
