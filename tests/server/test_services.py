@@ -10,6 +10,7 @@ from tests.server.stage import PATIENCE_S, Gate, Peer, Stage
 
 from portico.errors import ConfigError
 from portico.gateway.pool import Pool
+from portico.server.metrics import Metrics
 from portico.server.peer import Peer as Name
 from portico.server.service import Services, datagram_service, stream_service
 from portico.server.service_log import ServiceLog, ServiceRecord
@@ -206,6 +207,16 @@ async def test_one_kind_alone(stage: Stage, services: Services) -> None:
     server.cut()
     assert await server.drain(1) == 0
     assert mine.fileno() == -1
+
+
+async def test_datagrams_are_counted_where_somebody_asks(stage: Stage) -> None:
+    async with laid() as table:
+        assert table.server.metrics is None
+        table.server.metrics = Metrics()
+        client = table.client()
+        await client.send(b"a")
+        assert await client.read(1) == b"A"
+        assert table.server.metrics.snapshot()['portico_requests_total{code="2xx"}'] == 1
 
 
 async def test_plain_functions_share_threads(stage: Stage) -> None:

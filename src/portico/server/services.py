@@ -39,7 +39,6 @@ class ServiceServer:
     ) -> None:
         self.limits = limits
         self.log = log
-        self.metrics: Metrics | None = None
         self._streams: StreamServer | None = None
         self._datagrams: DatagramServer | None = None
         if services.stream is not None:
@@ -50,6 +49,16 @@ class ServiceServer:
             self._datagrams.pool = pool
         self._servers = [server for server in (self._streams, self._datagrams) if server is not None]
         self._opened: set[StreamServer | DatagramServer] = set()
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """What is counted, None for nothing; may be set at any time."""
+        return self._servers[0].metrics
+
+    @metrics.setter
+    def metrics(self, metrics: Metrics | None) -> None:
+        for server in self._servers:
+            server.metrics = metrics
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:
         """Serve on these. Raises ConfigError, with none of them opened, for a socket that no service here is for."""
