@@ -25,6 +25,8 @@ from portico.server.tasks import Tasks
 from portico.settings import Limits
 
 _FLUSH_S = 0.05
+# asyncio tries so often in a turn; without a descriptor left, each attempt is a complaint, and a timer to try again.
+_AT_ONCE = 32
 _TURNS = 3  # a loop needs them to tell of the connections that it has accepted
 _FAREWELL_S = 1.0  # aborted connections say so in the next turn of the loop
 GRACE_S = 0.3  # how long an idle connection may still ask something while we stop
@@ -125,7 +127,8 @@ class Acceptor(Generic[AnyLog]):
             # The loop gets a descriptor of its own, so that we can still accept what waits when it has closed that.
             own = socket.socket(fileno=os.dup(sock.fileno()))
             more = _KEEP_FILE if is_unix else {}
-            self._listeners[sock] = await listen(lambda: self.protocol(), sock=own, backlog=BACKLOG, **more)
+            self._listeners[sock] = await listen(lambda: self.protocol(), sock=own, backlog=_AT_ONCE, **more)
+            sock.listen(BACKLOG)
 
     def close(self, sockets: Sequence[socket.socket]) -> None:
         """Close these; connections they made go on."""

@@ -20,6 +20,7 @@ from portico.net.closing import refuse_new
 from portico.net.listening import address_of, close, listen
 from portico.server.accepting import GRACE_S, Totals
 from portico.server.metrics import Metrics
+from portico.server.shortage import Shortage
 from portico.settings import Limits, Service
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def event_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop
     except ImportError:
-        return asyncio.new_event_loop()
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(Shortage())
+        return loop
     return uvloop.new_event_loop()
 
 
