@@ -1,6 +1,7 @@
 """`portico run` for real: found, named, refused, with folders, in workers, and stopped in every way."""
 
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable
@@ -277,3 +278,120 @@ def test_the_only_workers_a_folder_needs(start: Start, site: Path) -> None:
     assert fetch(running.port()).endswith("hello\n")
     running.signal(signal.SIGINT)
     assert running.wait() == 0
+
+
+# services
+
+SERVICES = """
+from portico import datagram_service, stream_service
+
+@stream_service
+async def greet(stream):
+    await stream.send("welcome\\n")
+
+async def bare(stream):
+    async for line in stream:
+        await stream.send(line.upper() + "\\n")
+
+def blocking(conn):
+    while data := conn.receive():
+        conn.send(data)
+
+@datagram_service
+def shout(datagram, peer):
+    return datagram.upper()
+
+async def whisper(datagram, addr):
+    return datagram.lower()
+
+def fail(stream):
+    raise ValueError("on purpose")
+"""
+
+
+@pytest.fixture
+def services(site: Path) -> Path:
+    """The folder commands run in, with services."""
+    (site / "svc.py").write_text(SERVICES)
+    (site / "single.py").write_text("from portico import stream_service\n\n@stream_service\nasync def only(s): ...\n")
+    return site
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "came"),
+    [("greet", b"", b"welcome\n"), ("bare", b"hello\n", b"HELLO\n"), ("blocking", b"hello", b"hello")],
+)
+@pytest.mark.parametrize("more", [[], ["--workers", "1"]])
+def test_a_stream_service(start: Start, services: Path, name: str, sent: bytes, came: bytes, more: list[str]) -> None:
+    running = start("run", f"svc:{name}", "--bind", "tcp://127.0.0.1:0", *more)
+    port = int(running.output.until(r"//(?:localhost|127\.0\.0\.1):(\d+)")[1])
+    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as sock, sock.makefile("rb") as answer:
+        sock.sendall(sent)
+        sock.shutdown(socket.SHUT_WR)
+        assert answer.read() == came
+    running.output.until("closed after")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == 0
+
+
+@pytest.mark.parametrize(("name", "came"), [("shout", b"HELLO"), ("whisper", b"hello")])
+def test_a_datagram_service(start: Start, services: Path, name: str, came: bytes) -> None:
+    running = start("run", f"svc:{name}", "--bind", "udp://127.0.0.1:0")
+    running.output.until(r"running svc:\w+ +\(a service for datagrams\)")
+    port = int(running.output.until(r"udp://(?:localhost|127\.0\.0\.1):(\d+)\n")[1])
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.settimeout(DEADLINE_S)
+        sock.sendto(b"Hello", ("127.0.0.1", port))
+        assert sock.recv(99) == came
+    running.output.until("← Hello  → ")
+    running.signal(signal.SIGTERM)
+    running.output.until("served 1 connection or datagram")
+    assert running.wait() == 0
+
+
+def test_the_only_service_of_a_module_is_found(start: Start, services: Path) -> None:
+    running = start("run", "single", "-p", "0")
+    running.output.until(r"running single:only +\(a service for connections\)\n\n +➜ +tcp://localhost:")
+
+
+def test_what_a_service_raises_is_told_beside_the_log(start: Start, services: Path) -> None:
+    running = start("run", "svc:fail", "-p", "0")
+    port = int(running.output.until(r"tcp://localhost:(\d+)\n")[1])
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as sock:
+            assert sock.recv(1) == b""
+        running.output.until(r"the service svc:fail failed on 127\.0\.0\.1:\d+\nTraceback(.|\n)*on purpose\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "english", "chinese"),
+    [
+        (
+            ["svc:greet", "-b", "udp://127.0.0.1:0"],
+            r"udp://127\.0\.0\.1:\d+ is UDP, and this is a service for connections; write tcp://HOST:PORT or unix:PATH",
+            r"udp://127\.0\.0\.1:\d+ 是 UDP，而这是面向连接的服务；请写作 tcp://主机:端口 或 unix:路径",
+        ),
+        (
+            ["svc:shout", "-p", "0"],
+            r"127\.0\.0\.1:\d+ takes connections, and this is a service for datagrams; write udp://HOST:PORT",
+            r"127\.0\.0\.1:\d+ 用于连接，而这是数据报服务；请写作 udp://主机:端口",
+        ),
+        (
+            ["svc:greet", "-p", "0", "--static", "/x=."],
+            r"svc:greet is a service, which has no paths; leave out --static and \[\[mount\]\]",
+            r"svc:greet 是服务，没有路径之分；请去掉 --static 和 \[\[mount\]\]",
+        ),
+        (
+            ["svc:greet", "-p", "0", "--encoding", "rot13"],
+            "'rot13' is not a charset for lines of text; use utf-8, gb18030 or auto",
+            "'rot13' 不是用于文本行的字符编码；请用 utf-8、gb18030 或 auto",
+        ),
+    ],
+)
+def test_mistakes_with_services(runs: Runs, services: Path, words: list[str], english: str, chinese: str) -> None:
+    result = runs("run", *words)
+    assert (result.code, result.out) == (2, "")
+    assert re.fullmatch(rf"python -m portico run: {english}\npython -m portico run --help tells more\n", result.err)
+    result = runs("run", *words, PORTICO_LANG="zh")
+    assert result.code == 2
+    assert re.fullmatch(f"python -m portico run: {chinese}", result.err.splitlines()[0])

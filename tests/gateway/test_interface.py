@@ -1,4 +1,4 @@
-"""WSGI and ASGI are told apart by how an object may be called; what is neither is told what it is."""
+"""WSGI, ASGI and services are told apart by how an object may be called; what is neither is told what it is."""
 
 import functools
 import types
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from portico import datagram_service, stream_service
 from portico.errors import ConfigError
 from portico.gateway.interface import recognise
 
@@ -24,6 +25,16 @@ def asgi_2(scope: Any) -> Any: ...
 def one(request: Any) -> Any: ...
 def four(a: Any, b: Any, c: Any, d: Any) -> Any: ...
 def keyed(environ: Any, start_response: Any, *, key: Any) -> Any: ...
+
+
+async def talk(stream: Any) -> None: ...
+def talk_blocking(conn: Any) -> None: ...
+async def clock(datagram: bytes, peer: Any) -> bytes | None: ...
+def clock_plain(data: bytes, addr: Any) -> bytes | None: ...
+
+
+class Talker:
+    async def __call__(self, stream: Any) -> None: ...
 
 
 class Wsgi:
@@ -67,6 +78,16 @@ class Inner:
         (functools.partial(asgi), "asgi"),
         (Asgi(), "asgi"),
         (Asgi().__call__, "asgi"),
+        (talk, "stream"),
+        (talk_blocking, "stream"),
+        (Talker(), "stream"),
+        (Talker().__call__, "stream"),
+        (stream_service(talk), "stream"),
+        (stream_service(is_quick=True)(clock_plain), "stream"),
+        (clock, "datagram"),
+        (clock_plain, "datagram"),
+        (datagram_service(clock), "datagram"),
+        (datagram_service(lambda anything, at_all: b""), "datagram"),
     ],
 )
 def test_what_applications_speak(app: Callable[..., Any], interface: str) -> None:
@@ -90,6 +111,7 @@ def test_what_applications_speak(app: Callable[..., Any], interface: str) -> Non
         (Asgi2, "main:app takes a scope alone, as in ASGI 2"),
         (asgi_2, "main:app takes a scope alone, as in ASGI 2, .*guarantee_single_callable"),
         (one, r"takes neither \(environ, start_response\), as WSGI does, nor \(scope, receive, send\)"),
+        (one, r"nor \(stream\) or \(datagram, peer\), as services do"),
         (four, "takes neither"),
         (keyed, "takes neither"),
         (max, "main:app does not show how it is called; say which it is: --interface"),

@@ -75,6 +75,34 @@ def test_what_is_found(write: Write, text: str, source: str, name: str, interfac
     assert callable(loaded.app)
 
 
+STREAM = "async def talk(stream): ...\n"
+DECORATED = "from portico import datagram_service, stream_service\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "name", "interface"),
+    [
+        ("one:talk", STREAM, "one:talk", "stream"),
+        ("one:clock", "def clock(datagram, peer): ...\n", "one:clock", "datagram"),
+        ("one", STREAM.replace("talk", "app"), "one:app", "stream"),
+        ("one", f"{DECORATED}@stream_service\n{STREAM}", "one:talk", "stream"),
+        ("one", f"{DECORATED}@datagram_service\ndef clock(a, b): ...\n{STREAM}", "one:clock", "datagram"),
+        ("one", f"{DECORATED}@stream_service\n{STREAM}{WSGI}", "one:app", "wsgi"),
+    ],
+)
+def test_services_are_found(write: Write, text: str, source: str, name: str, interface: str) -> None:
+    loaded = load(text, write(one=source))
+    assert (loaded.name, loaded.interface) == (name, interface)
+
+
+def test_of_two_services_one_must_be_named(write: Write) -> None:
+    both = f"{DECORATED}@stream_service\n{STREAM}@stream_service\nasync def greet(stream): ...\n"
+    message, _ = refusal("one", write(one=both))
+    assert "name its application: " in message
+    assert "talk" in message
+    assert "greet" in message
+
+
 def test_a_module_in_a_package(write: Write) -> None:
     assert load("shop.web", write(shop__web=WSGI)).name == "shop.web:app"
 

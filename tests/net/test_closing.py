@@ -89,3 +89,20 @@ def test_a_name_without_a_file_stays_as_it_is() -> None:
         accepted, _ = sock.accept()
         accepted.close()
     close([sock])
+
+
+def test_a_handshake_may_be_under_way_on_a_network_alone(listener: socket.socket) -> None:
+    is_local = address_of(listener).host != "*"
+    assert (refuse_new([listener]) == 0) == is_local
+
+
+@pytest.mark.parametrize("text", ["udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0"])
+def test_datagrams_go_on_coming(text: str) -> None:
+    [sock] = listen(parse_address(text))
+    assert refuse_new([sock]) == 0
+    with socket.socket(sock.family, socket.SOCK_DGRAM) as peer:
+        # A filter made for segments would see the flag of a SYN in it.
+        peer.sendto(b"\xff" * 64, ("::1" if sock.family == socket.AF_INET6 else "127.0.0.1", address_of(sock).port))
+        sock.settimeout(5)
+        assert sock.recv(99) == b"\xff" * 64
+    close([sock])

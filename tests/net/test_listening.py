@@ -468,6 +468,28 @@ def test_a_descriptor_that_does_not_listen_is_given_back(opened: Open) -> None:
             assert os.fstat(sock.fileno())
 
 
+def test_a_bound_socket_for_datagrams_is_adopted(opened: Open) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        name, number = udp.getsockname(), os.dup(udp.fileno())
+    [sock] = opened(Address("fd", number=number))
+    assert is_inherited(sock)
+    assert address_of(sock) == Address("udp", host="127.0.0.1", port=name[1])
+    assert not sock.getblocking()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.sendto(b"hello", name)
+        sock.settimeout(5)
+        assert sock.recv(99) == b"hello"
+
+
+def test_a_socket_file_for_datagrams_is_not_adopted(opened: Open, folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind("x")
+        with pytest.raises(ConfigError, match="does not listen for connections"):
+            opened(Address("fd", number=other.fileno()))
+        assert os.fstat(other.fileno())
+
+
 def test_a_file_is_no_socket(opened: Open, folder: Path) -> None:
     with open("x", "w", encoding="ascii") as file:
         with pytest.raises(ConfigError, match="is not an open socket; it must be inherited from the starting process"):
