@@ -16,7 +16,9 @@ from portico.cli.words import Words
 from portico.errors import ConfigError
 from portico.gateway.asgi import Asgi
 from portico.gateway.wsgi import Wsgi
+from portico.server.metrics import Metrics
 from portico.server.router import Router
+from portico.server.service import Services
 from portico.settings import App, Files
 
 WSGI = "def app(environ, start_response): ...\n"
@@ -34,6 +36,10 @@ async def app(scope, receive, send):
     await receive()
     await send({"type": "lifespan.startup.failed", "message": "no database"})
 """
+SERVICES = """
+async def talk(stream): ...
+def clock(datagram, peer): ...
+"""
 SCREEN = Screen(1, "utf-8", {})
 EN = Words("en")
 
@@ -41,12 +47,17 @@ EN = Words("en")
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder with applications; what is imported from it is forgotten in the end."""
-    for name, text in {"hosted_wsgi": WSGI, "hosted_asgi": ASGI, "hosted_refusing": REFUSING}.items():
+    for name, text in {
+        "hosted_wsgi": WSGI,
+        "hosted_asgi": ASGI,
+        "hosted_refusing": REFUSING,
+        "hosted_services": SERVICES,
+    }.items():
         (tmp_path / f"{name}.py").write_text(text)
     path = list(sys.path)
     yield tmp_path
     sys.path[:] = path
-    for name in ("hosted_wsgi", "hosted_asgi", "hosted_refusing"):
+    for name in ("hosted_wsgi", "hosted_asgi", "hosted_refusing", "hosted_services"):
         sys.modules.pop(name, None)
 
 
@@ -114,3 +125,30 @@ def test_an_application_that_refuses_to_start(folder: Path) -> None:
 def test_a_folder_that_is_missing(folder: Path) -> None:
     with pytest.raises(ConfigError, match="there is no folder"):
         hosted(folder, "hosted_wsgi", (Mount("/static", str(folder / "missing")),)).open()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"), [("talk", "stream", "a service for connections"), ("clock", "datagram", "for datagrams")]
+)
+def test_a_service(folder: Path, name: str, kind: str, said: str) -> None:
+    offer = hosted(folder, f"hosted_services:{name}")
+    services = offer.open()
+    assert isinstance(services, Services)
+    found = getattr(services, kind)
+    assert found.function is getattr(sys.modules["hosted_services"], name)
+    assert found.name == f"hosted_services:{name}"
+    assert said in greeting(offer)[0]
+    assert not offer.is_for_browsers
+    assert offer.counted == "served"
+    offer.watch(Metrics())
+    offer.close()
+
+
+def test_a_service_has_nothing_beside_it(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="hosted_services:talk is a service, which has no paths; leave out --static"):
+        hosted(folder, "hosted_services:talk", (Mount("/static", str(folder)),)).open()
+
+
+def test_a_service_is_beside_nothing(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="is a service, which cannot be mounted at /talk; run it by itself"):
+        hosted(folder, "hosted_wsgi", (Mount("/talk", app="hosted_services:talk"),)).open()

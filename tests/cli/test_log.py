@@ -4,16 +4,18 @@ import io
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, redirect_stderr
 from pathlib import Path
 
 import pytest
 
-from portico.cli.log import open_log, report_to
+from portico.cli.log import open_log, open_service_log, report_to
 from portico.cli.screen import Screen
-from portico.errors import ConfigError
+from portico.errors import ConfigError, UsageError
 from portico.server.access_log import Record
+from portico.server.peer import Peer
 from portico.settings import Log
 
 RECORD = Record(0.0, "192.0.2.1", "GET", "/x", 11, 200, 5, 0.001, "", "", "", "")
@@ -134,3 +136,50 @@ def test_a_reader_of_errors_who_has_gone_is_no_error(piped: Piped, errors: Calla
         LOGGER.warning("to nobody")
         reporter.close()
     assert reporter not in LOGGER.handlers
+
+
+# services
+
+SOMEBODY = Peer("192.0.2.1", 5)
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "connected"), ("zh", "已连接")])
+def test_the_log_of_a_service_on_the_screen(piped: Piped, language: str, said: str) -> None:
+    screen, read = piped
+    log, close = open_service_log(Log(), screen, language)
+    assert log is not None
+    log.opened(SOMEBODY)
+    log.flush()
+    close()
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  192\.0\.2\.1:5 +{said}\n", read())
+
+
+@pytest.mark.parametrize("name", ["pretty", "json"])
+def test_the_log_of_a_service_in_a_file(piped: Piped, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "log"
+    path.write_text("before\n")
+    log, close = open_service_log(Log(log_format=name, log_file=str(path)), piped[0], "en")
+    assert log is not None
+    log.told(SOMEBODY, "hello")
+    log.flush()
+    close()
+    before, line = path.read_text().splitlines()
+    assert before == "before"
+    assert json.loads(line)["text"] == "hello" if name == "json" else line.endswith("← hello")
+
+
+def test_quiet_is_no_log_of_a_service(piped: Piped) -> None:
+    log, close = open_service_log(Log(quiet=True, log_format="common"), piped[0], "en")
+    close()
+    assert log is None
+
+
+@pytest.mark.parametrize("name", ["common", "combined"])
+def test_forms_that_are_of_http(piped: Piped, name: str) -> None:
+    with pytest.raises(UsageError, match=f"the log format {name} tells of HTTP requests only"):
+        open_service_log(Log(log_format=name), piped[0], "en")
+
+
+def test_a_file_of_a_service_that_cannot_be_written(piped: Piped, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot write the access log to"):
+        open_service_log(Log(log_file=str(tmp_path / "missing" / "log")), piped[0], "en")

@@ -3,13 +3,15 @@
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from tests.cli.running import variables
 
-from portico.cli.places import Links, Places, links_of, open_lan, open_places
+from portico.cli.places import Links, Places, links_of, open_lan, open_places, wanted
 from portico.errors import ConfigError, UsageError
+from portico.net.addresses import Kind
 from portico.net.lan import lan_addresses
 from portico.net.listening import PortTaken, address_of, close
 from portico.settings import Listen
@@ -143,3 +145,86 @@ def test_the_lan_is_opened_beside_loopback(opened: list[socket.socket], lan_host
     assert lan_host in hosts(found)
     with pytest.raises(PortTaken):
         open_lan(port)
+
+
+# services
+
+BOTH: tuple[Kind, ...] = ("tcp", "udp")
+
+
+def test_both_kinds_have_one_port(opened: list[socket.socket]) -> None:
+    places = open_places(Listen(port=0, bind=("127.0.0.1",)), kinds=BOTH)
+    opened += places.sockets
+    tcp, udp = [address_of(sock) for sock in places.sockets]
+    assert (tcp.kind, udp.kind, tcp.port) == ("tcp", "udp", udp.port)
+
+
+def test_an_address_that_says_its_kind_is_of_that_kind_alone(opened: list[socket.socket], tmp_path: Path) -> None:
+    bind = ("udp://127.0.0.1:0", "tcp://127.0.0.1:0", f"unix:{tmp_path}/s")
+    places = open_places(Listen(bind=bind), kinds=BOTH)
+    opened += places.sockets
+    assert [address_of(sock).kind for sock in places.sockets] == ["udp", "tcp", "unix"]
+
+
+def test_a_default_port_is_free_for_both_or_stepped_over(opened: list[socket.socket]) -> None:
+    first = open_places(Listen(bind=("127.0.0.1",)), kinds=BOTH)
+    opened += first.sockets
+    port = address_of(first.sockets[0]).port
+    with socket.socket(type=socket.SOCK_DGRAM) as twin:
+        with suppress(OSError):  # whoever has it already does as well
+            twin.bind(("127.0.0.1", port + 1))
+        second = open_places(Listen(bind=("127.0.0.1",)), kinds=BOTH)
+        opened += second.sockets
+    assert [address_of(sock).port for sock in second.sockets] == [address_of(second.sockets[0]).port] * 2
+    assert address_of(second.sockets[0]).port > port + 1
+    assert second.moved is not None
+
+
+def test_a_given_port_whose_twin_is_taken_leaves_nothing_open() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as twin:
+        twin.bind(("127.0.0.1", 0))
+        port = twin.getsockname()[1]
+        with pytest.raises(PortTaken, match=f"{port} is used by"):
+            open_places(Listen(port=port, bind=("127.0.0.1",)), kinds=BOTH)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+
+
+def test_many_taken_twins_in_a_row() -> None:
+    with ExitStack() as stack:
+        for port in range(8000, 8060):
+            twin = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            with suppress(OSError):
+                twin.bind(("127.0.0.1", port))
+        with pytest.raises(PortTaken, match="8000 is used by"):
+            open_places(Listen(bind=("127.0.0.1",)), kinds=BOTH)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds", "also", "complaint"),
+    [
+        ("udp://127.0.0.1:0", ("tcp",), (), "is UDP; this is served over TCP, unix:PATH or fd:N"),
+        ("tcp://127.0.0.1:0", ("udp",), (), "is not UDP; this is served over UDP: write udp://HOST:PORT or fd:N"),
+        ("unix:x", ("udp",), (), "unix:x is not UDP"),
+        ("tls://127.0.0.1:0", BOTH, (), "is TLS, which is not served here"),
+        ("tls://127.0.0.1:0", ("tcp",), ("udp",), "is TLS, which is not served here"),
+    ],
+)
+def test_kinds_that_are_not_served(text: str, kinds: tuple[Kind, ...], also: tuple[Kind, ...], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        wanted(Listen(bind=(text,)), kinds=kinds, also=also)
+
+
+def test_what_may_be_said_though_it_is_not_meant() -> None:
+    (place,) = wanted(Listen(bind=("udp://127.0.0.1:0",)), also=("udp",))
+    assert [address.kind for address in place.addresses] == ["udp"]
+    (place,) = wanted(Listen(bind=("127.0.0.1",)), also=("udp",))
+    assert [address.kind for address in place.addresses] == ["tcp"]
+    assert not place.is_given
+
+
+def test_links_of_services_are_what_connect_takes(opened: list[socket.socket]) -> None:
+    places = open_places(Listen(port=0), kinds=BOTH)
+    opened += places.sockets
+    port = address_of(places.sockets[0]).port
+    assert links_of(places.sockets, is_http=False) == Links([f"tcp://localhost:{port}", f"udp://localhost:{port}"], [])
