@@ -207,7 +207,10 @@ def test_a_signal_before_it_has_started_within_this_process(
         (["wsgi_app:app", "--static", "x"], "run: --static 'x' is not /PATH=DIR, as /static=public"),
         (["wsgi_app:app", "--static", "/x=y"], "run: there is no folder 'y' to serve at /x"),
         (["wsgi_app:app", "--app-dir", "y"], "run: there is no folder 'y' to find wsgi_app in"),
-        (["wsgi_app:app", "--interface", "cgi"], "run: --interface: 'cgi' is not one of auto, wsgi, asgi, stream, datagram"),
+        (
+            ["wsgi_app:app", "--interface", "cgi"],
+            "run: --interface: 'cgi' is not one of auto, wsgi, asgi, stream, datagram",
+        ),
         (["refusing:app"], "run: the application could not start: no database"),
         (["asgi_app:app", "more"], "run: more is one word too many"),
     ],
