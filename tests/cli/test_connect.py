@@ -399,6 +399,24 @@ def test_the_terminal_is_given_back_as_it_was(
     assert terminal.modes() == (True, True)
 
 
+@pytest.mark.parametrize("scheme", ["tcp", "udp"])
+def test_who_was_only_silent_has_not_ended_the_conversation(
+    start_terminal: StartTerminal, tmp_path: Path, scheme: str
+) -> None:
+    kind = socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as server:
+        server.bind(("127.0.0.1", 0))
+        if scheme == "tcp":
+            server.listen()
+        address = f"{scheme}://127.0.0.1:{server.getsockname()[1]}"
+        terminal = start_terminal("connect", address, "--wait", "0.1", XDG_STATE_HOME=str(tmp_path))
+        terminal.output.until(">")
+        terminal.press("\x04")
+        terminal.output.until("nothing more came from ")
+        assert terminal.wait() == 0
+        assert b"has ended" not in terminal.output.raw
+
+
 def test_ctrl_c_after_ctrl_d(start_terminal: StartTerminal, serve: Serve, tmp_path: Path) -> None:
     over = threading.Event()
 

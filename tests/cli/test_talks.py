@@ -65,6 +65,15 @@ def test_every_address_of_a_name_is_waited_at() -> None:
             assert theirs.peer.startswith("127.0.0.1:")
 
 
+@pytest.mark.parametrize("scheme", ["tcp", "udp"])
+def test_a_peer_is_named_by_its_own_address_where_both_families_come_in(scheme: str) -> None:
+    with closing(Waiting(parse_address(f"{scheme}://:0"), "auto")) as waiting:
+        with closing(call(f"{scheme}://127.0.0.1:{waiting.shown.rpartition(':')[2]}")) as ours:
+            ours.send(b"hello")
+            with closing(waiting.accept()) as theirs:
+                assert theirs.peer.removeprefix("udp://").startswith("127.0.0.1:")
+
+
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_whoever_waits_in_another_thread_is_woken(kind: int) -> None:
     with socket.socket(socket.AF_INET, kind) as server, socket.socket(socket.AF_INET, kind) as sock:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import select
 import signal
 import socket
 import threading
@@ -184,6 +185,29 @@ def test_lines_end_as_old_protocols_want_and_both_sides_are_seen() -> None:
         desk.peer.close()
 
     assert converse(act, Manner(has_crlf=True), view=BothAsHex())[0] == 0
+
+
+def test_what_we_send_is_seen_before_it_goes() -> None:
+    class Watching(BothAsHex):
+        peer: socket.socket
+        unsent = 0
+
+        def sent(self, data: bytes) -> str:
+            self.unsent += not select.select([self.peer], [], [], 0)[0]
+            return super().sent(data)
+
+    view = Watching()
+
+    async def act(desk: Desk) -> None:
+        view.peer = desk.peer
+        for line in ("one", "two"):
+            desk.press(f"{line}\r")
+            await desk.shows(f"|{line}.|")
+            assert await desk.hears() == f"{line}\n".encode()
+        desk.peer.close()
+
+    assert converse(act, view=view)[0] == 0
+    assert view.unsent == 2
 
 
 def test_what_is_kept_stays_after_the_peer_has_ended_its_side() -> None:

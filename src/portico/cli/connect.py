@@ -77,7 +77,7 @@ class Caller:
         except asyncio.CancelledError:
             return _TERMINATED_CODE
         if not code:
-            self.remark("connect-ended", peer=talk.peer)
+            self.remark("connect-ended" if conversation.has_peer_ended else "connect-silent", peer=talk.peer)
         return code
 
     def _manner(self, talk: Talk) -> Manner:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import ssl
 
 PIECE: Final = 256 * 1024
+_MAPPED: Final = "::ffff:"
 
 
 class Talk:
@@ -119,7 +120,10 @@ class Waiting:
 def _shown(name: object, kind: str) -> str:
     if not isinstance(name, tuple):
         return "unix"
-    return str(Address("udp" if kind == "udp" else "tcp", host=str(name[0]), port=int(name[1])))
+    # An IPv4 peer of a socket for both families has an address of IPv6 there (RFC 4291, section 2.5.5.2).
+    host = str(name[0])
+    host = host.removeprefix(_MAPPED) if "." in host else host
+    return str(Address("udp" if kind == "udp" else "tcp", host=host, port=int(name[1])))
 
 
 def refuse_keeping_datagrams(address: Address) -> None:

@@ -52,7 +52,7 @@ class Remembered(PromptHistory):
 class Conversation:
     """One conversation on the terminal of this process.
 
-    painted: colours what arrives.
+    painted: colours what arrives. has_peer_ended: the peer ended its side; at the end it tells that from mere silence.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Conversation:
         self._manner = manner
         self._view = view
         self._painted = painted
+        self.has_peer_ended = False
         self._line_end = "\r\n" if manner.has_crlf else "\n"
         self._session: PromptSession[str] = PromptSession(
             _PROMPT, history=Remembered(history), enable_suspend=True, output=_quiet_output()
@@ -96,10 +97,12 @@ class Conversation:
         await asyncio.wait([heard, typed], return_when=asyncio.FIRST_COMPLETED)
         if heard.done():
             code = heard.result()
+            self.has_peer_ended = True
             return await typed if self._manner.is_kept else code
         code = typed.result()
         if not code:
             await asyncio.wait([heard], timeout=self._manner.wait_s)
+        self.has_peer_ended = heard.done()
         return heard.result() if heard.done() else code
 
     async def _type(self) -> int:
@@ -127,8 +130,8 @@ class Conversation:
             while (line := await self._typed.get()) is not None:
                 text = line if self._talk.is_datagrams else line + "\n"
                 data = self._talk.charset.encode(text.replace("\n", self._line_end))
+                self._print(self._view.sent(data))  # before the answer, which may be quick
                 await asyncio.to_thread(self._talk.send, data)
-                self._print(self._view.sent(data))
         self._talk.end()
 
     async def _hear(self) -> int:
