@@ -103,14 +103,14 @@ async def test_a_service_that_cancels_itself_is_over(stage: ServiceStage) -> Non
     assert stage.complaints == []
 
 
-async def test_a_remark_of_the_service_is_kept(stage: ServiceStage) -> None:
+async def test_a_remark_of_the_service_stands_before_ours(stage: ServiceStage) -> None:
     async def remark(stream: Stream) -> None:
         stream.note = "as far as it got"
         raise ValueError
 
     await stage.host(remark)
     assert await (await stage.connect()).is_closed()
-    assert (await stage.story(2))[1] == "closed: 0 received, 0 sent, as far as it got"
+    assert (await stage.story(2))[1] == "closed: 0 received, 0 sent, as far as it got; the service failed"
 
 
 async def test_what_was_sent_arrives_though_the_peer_still_sends(stage: ServiceStage) -> None:
