@@ -193,3 +193,44 @@ def test_a_mistake_leaves_nothing_behind(site: Path, tmp_path: Path, capfd: pyte
     assert "exists and is no pid file" in capfd.readouterr().err
     assert not public.exists()
     assert pid.read_text() == "not a number"
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "wanted", "most"),
+    [(64, 256, 1000, 192), (64, 4000, 1000, 1000), (4000, 4000, 1000, 1000), (64, 64, 500, 1)],
+)
+def test_connections_fit_the_descriptors_of_the_process(soft: int, hard: int, wanted: int, most: int) -> None:
+    program = (
+        "import resource; from portico.cli.hosting import fitting; from portico.settings import Limits\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
+        f"most = fitting(Limits(max_connections={wanted})).max_connections\n"
+        "print(most, resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.split() == [str(most), str(max(soft, min(hard, wanted + 64)))]
+
+
+STUBBORN = """
+import asyncio
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    print("asked", flush=True)
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+"""
+
+
+def test_an_application_that_does_not_care_about_its_end_does_not_keep_the_process(
+    start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    served = start("run", "stubborn:app", "--app-dir", str(tmp_path), "-p", "0", "--drain", "0.1", "--lifespan", "off")
+    with socket.create_connection(("127.0.0.1", served.port()), DEADLINE_S) as peer:
+        peer.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        served.output.until("asked")
+        served.signal(signal.SIGTERM)
+        assert served.wait() == 0

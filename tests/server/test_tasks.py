@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import ContextVar
 
 import anyio
@@ -10,7 +11,7 @@ import anyio.lowlevel
 import pytest
 from tests.server.stage import PATIENCE_S, Stage
 
-from portico.server.tasks import Tasks
+from portico.server.tasks import Tasks, end_others
 
 NAME = ContextVar("NAME", default="nobody")
 
@@ -378,3 +379,37 @@ async def test_a_context_that_was_changed_is_not_used_again(stage: Stage) -> Non
     await stage.until(lambda: len(seen) == 3)
     assert seen == ["nobody"] * 3
     tasks.close()
+
+
+def test_at_the_end_of_all_work_others_are_cancelled_and_the_stubborn_forgotten() -> None:
+    told: list[str] = []
+
+    async def polite() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.append("polite")
+            raise
+
+    async def stubborn() -> None:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            told.append("stubborn")
+
+    async def whole() -> tuple[int, int]:
+        works = [asyncio.ensure_future(polite()), asyncio.ensure_future(stubborn())]
+        await asyncio.sleep(0)
+        left = await end_others(0.01)
+        alone = len(asyncio.all_tasks())
+        works[1]._log_destroy_pending = False  # type: ignore[attr-defined]
+        return left, alone
+
+    with asyncio.Runner() as runner:
+        assert runner.run(whole()) == (1, 1)
+    assert sorted(told) == ["polite", "stubborn"]
+
+
+def test_nothing_to_end() -> None:
+    with asyncio.Runner() as runner:
+        assert runner.run(end_others(0.01)) == 0

@@ -23,7 +23,7 @@ from portico.cli.places import Places
 from portico.cli.plan import Plan
 from portico.cli.screen import Screen
 from portico.net.listening import address_of, close
-from portico.settings import Log, Processes
+from portico.settings import Limits, Log, Processes
 
 # Of the options of processes, those that mean something whatever is served.
 PROCESS_ROWS = (
@@ -31,6 +31,7 @@ PROCESS_ROWS = (
     *("recycle-requests", "recycle-after", "recycle-memory"),
     *("pid-file", "user", "group", "admin"),
 )
+_OWN_DESCRIPTORS = 64  # of listeners, logs, files being sent and the machinery itself
 # As in workers.process, which a single process does not load.
 _WORKER_VARIABLE = "PORTICO_WORKER"
 
@@ -45,6 +46,7 @@ def host(plan: Plan, open_sockets: Callable[[], Places]) -> int:
         from portico.cli.worker import work
 
         return work(plan)
+    plan = replace(plan, limits=fitting(plan.limits))
     output = Screen(sys.stdout.fileno(), sys.stdout.encoding or "utf-8", os.environ)
     # What a program reads has no banner in it.
     screen = (
@@ -58,6 +60,26 @@ def host(plan: Plan, open_sockets: Callable[[], Places]) -> int:
 
             return supervise(plan, places, screen)
         return _serve_here(plan, places, screen, output)
+
+
+def fitting(limits: Limits) -> Limits:
+    """Return limits whose connections this process can hold: each is a descriptor.
+
+    The soft limit is raised to the hard one first, which is what it is there for; where that is not enough, there are
+    fewer connections, and the next ones are refused in good order rather than left in the queue.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return limits
+    wanted = limits.max_connections + _OWN_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return limits
+    return replace(limits, max_connections=max(soft - _OWN_DESCRIPTORS, 1))
 
 
 def _is_for_programs(log: Log, output: Screen) -> bool:

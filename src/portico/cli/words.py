@@ -207,8 +207,8 @@ TEXTS: dict[str, Text] = {
     "get-example-save": Text("save a file; go on where it was cut off", "保存文件；中断后接着下载"),
     "get-example-parallel": Text("a large file over four connections", "用四个连接下载一个大文件"),
     "get-codes": Text(
-        "Ends with 0 when done, 1 when the network or the server failed, 2 when the words make no sense, 4 for a status "
-        "of 400 and above with --fail, 130 after Ctrl-C. Files are asked for as they are; anything else compressed. "
+        "Ends with 0 when done, 1 when the network or the server failed, 2 when the words make no sense, 4 for a "
+        "status of 400 and above with --fail, 130 after Ctrl-C. Files are asked for as they are; anything else compressed. "
         "Each option can come from the environment: --timeout is PORTICO_TIMEOUT, or PORTICO_GET_TIMEOUT for this "
         "command alone; --header and --quiet have the longer name only. "
         "PORTICO_LANG=en or zh chooses the language.",

@@ -22,7 +22,8 @@ from portico.cli.plan import Plan, assemble
 from portico.cli.screen import Screen
 from portico.errors import ConfigError
 from portico.net.listening import close
-from portico.server.embedded import Server, event_loop
+from portico.server.embedded import LAST_S, Server, event_loop
+from portico.server.tasks import end_others
 from portico.workers.worker import WorkerLink
 
 FAILED_CODE = 2
@@ -83,6 +84,7 @@ async def _run(link: WorkerLink, offer: Offer, server: Server, source: ServerSou
     finally:
         close(sockets)
         offer.close()  # while there is a loop: work for later, a better packed form, may be under way
+        await end_others(LAST_S)
     return 0
 
 

@@ -25,6 +25,11 @@ _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xf
 _CHARSET = re.compile(r"[0-9A-Za-z_.:\-]{1,40}")
 
 
+def _told_length(head: StatusHead) -> int | None:
+    length = head.values.get("content-length")
+    return None if length is None else int(length)
+
+
 class Answer:
     """A response's head, and its body once that has been read.
 
@@ -32,7 +37,7 @@ class Answer:
     fields: names in lower case and values, in the order they came. values: the same as a map, repeated ones joined
     with ", ". url: what answered, after redirects, without a password. method: it was asked with.
     history: the redirects before it, the oldest first. length: of the body as it is sent, in bytes, 0 where there is
-    none; None where only its end tells.
+    none; None where only its end tells. After a HEAD, of the body that a GET would have brought.
     """
 
     history: tuple[Self, ...] = ()
@@ -43,7 +48,7 @@ class Answer:
         self.version = head.version
         self.fields = tuple((field.name, field.value) for field in head.fields)
         self.values = head.values
-        self.length = head.body_length
+        self.length = head.body_length if method != "HEAD" else _told_length(head)
         self.url = str(url)
         self.method = method
         self._incoming = incoming

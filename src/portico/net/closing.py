@@ -52,7 +52,11 @@ def refuse_new(sockets: Iterable[socket.socket]) -> float:
 
 
 def _is_on_a_network(sock: socket.socket) -> bool:
-    return sock.type == socket.SOCK_STREAM and sock.family != socket.AF_UNIX and not ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
+    return (
+        sock.type == socket.SOCK_STREAM
+        and sock.family != socket.AF_UNIX
+        and not ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
+    )
 
 
 def _refuse(sock: socket.socket) -> None:

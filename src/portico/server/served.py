@@ -146,7 +146,7 @@ class ServedConnection(asyncio.Protocol):
     def ended(self, note: str = "") -> None:
         """Come to the end of the connection: the service is done with it. note: how that was, "" as it should be."""
         self.is_busy = False
-        self.note = self.note or note
+        self._remark(note)
         self._account()
         if self.is_lost:
             self.server.dismiss(self)
@@ -160,10 +160,15 @@ class ServedConnection(asyncio.Protocol):
     def cut(self, why: str) -> None:
         """Close now. why: for the log, and for the service."""
         self._is_cut = True
-        self.note = self.note or why
+        self._remark(why)
         self.transport.abort()
         if self.is_busy:
             self.stop(why)
+
+    def _remark(self, note: str) -> None:
+        """Add a reason of ours to what the service has said of the connection."""
+        if note and note not in self.note:
+            self.note = f"{self.note}; {note}" if self.note else note
 
     def _account(self) -> None:
         server = self.server

@@ -15,6 +15,23 @@ from portico.server.spare import Spares
 Work = Coroutine[Any, Any, None]
 
 
+async def end_others(timeout_s: float) -> int:
+    """Cancel every other task of the running loop, at the end of all work, and give them a while to end.
+
+    One that does not care about its cancellation is forgotten then, so that closing the loop does not wait for it for
+    ever. Returns how many those were.
+    """
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=timeout_s)
+    left = [task for task in others if not task.done()]
+    for task in left:
+        asyncio._unregister_task(task)
+    return len(left)
+
+
 class Tasks:
     """The tasks of one loop. running: those that have not ended; the loop itself holds them only weakly."""
 

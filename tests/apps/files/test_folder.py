@@ -57,6 +57,7 @@ KINDS = [
     ({"accept": "*/*"}, "text/html"),
     ({"accept": "*/*", "user_agent": "Wget/1.21"}, "text/html"),
     ({"accept": "*/*", "user_agent": "curl/8.5.0"}, "text/plain"),
+    ({"accept": "*/*", "user_agent": "portico/0.1.0"}, "text/plain"),
     ({"user_agent": "HTTPie/3.2"}, "text/plain"),
     ({"accept": "text/html", "user_agent": "curl/8.5.0"}, "text/html"),
     ({"accept": "application/json;q=0.9, text/html;q=0.1"}, "application/json"),

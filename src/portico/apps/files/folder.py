@@ -23,7 +23,7 @@ _SLICE_BYTES = 64 * 1024
 _SLICE_S = 0.02
 _MAX_README_BYTES = 256 * 1024
 _READMES = (b"README.md", b"README.txt", b"README", b"readme.md", b"readme.txt")
-_TERMINALS = ("curl/", "HTTPie/", "xh/")
+_TERMINALS = ("curl/", "HTTPie/", "xh/", "portico/")
 VARY = "Accept, Accept-Language, User-Agent"
 
 _Maker = Callable[[Page, Iterable[Entry]], Iterator[bytes]]
