@@ -33,6 +33,9 @@ async def clock(datagram: bytes, peer: Any) -> bytes | None: ...
 def clock_plain(data: bytes, addr: Any) -> bytes | None: ...
 
 
+async def talk_with_more(stream: Any, text: str = "hi", *, times: int = 1) -> None: ...
+
+
 class Talker:
     async def __call__(self, stream: Any) -> None: ...
 
@@ -80,6 +83,8 @@ class Inner:
         (Asgi().__call__, "asgi"),
         (talk, "stream"),
         (talk_blocking, "stream"),
+        (talk_with_more, "stream"),
+        (functools.partial(talk_with_more, text="hi"), "stream"),
         (Talker(), "stream"),
         (Talker().__call__, "stream"),
         (stream_service(talk), "stream"),

@@ -66,6 +66,8 @@ def composition(reference: str | None, params: Mapping[str, Any]) -> Composition
 def _run(reference: str | None, **params: Any) -> int:
     offer = HostedApp(composition(reference, params))
     listen_to = collect(Listen, params)
+    # With workers nobody here opens the application; whoever writes a scheme means a service.
+    offer.is_for_browsers = not any(place.startswith(("tcp://", "udp://")) for place in listen_to.bind)
     return host(plan_of(offer, params, is_lan_ours=not listen_to.bind), lambda: open_places(listen_to, also=("udp",)))
 
 

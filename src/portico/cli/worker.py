@@ -20,7 +20,7 @@ from portico.cli.log import report_to
 from portico.cli.offer import Offer
 from portico.cli.plan import Plan, assemble
 from portico.cli.screen import Screen
-from portico.errors import ConfigError
+from portico.errors import PorticoError
 from portico.net.listening import close
 from portico.server.embedded import LAST_S, Server, event_loop
 from portico.server.tasks import end_others
@@ -36,7 +36,7 @@ def work(plan: Plan) -> int:
     assert link is not None, "only a worker gets here"
     try:
         return _worked(link, plan)
-    except ConfigError as exc:
+    except PorticoError as exc:
         link.failed(full_text(exc, words_of_environment()))
         return FAILED_CODE
     finally:

@@ -54,8 +54,9 @@ def _by_service(parameters: list[inspect.Parameter]) -> Interface | None:
     names = [parameter.name for parameter in parameters]
     if len(names) == 2 and set(names) & _DATAGRAM_NAMES and not set(names) & (_WSGI_NAMES | _ASGI_NAMES):
         return "datagram"
-    is_one = len(names) == 1 and _takes(parameters, 1) and not _takes(parameters, 2) and not _takes(parameters, 0)
-    return "stream" if is_one and names[0] not in _NO_STREAM_NAMES else None
+    is_one = _takes(parameters, 1) and not _takes(parameters, 0)
+    is_sure = len(names) == 1 and not _takes(parameters, 2) and names[0] not in _NO_STREAM_NAMES
+    return "stream" if is_one and (is_sure or names[0] == "stream") else None
 
 
 def _parameters(app: Callable[..., Any], name: str) -> list[inspect.Parameter]:

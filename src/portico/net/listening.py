@@ -345,7 +345,10 @@ def _adopt(address: Address, backlog: int, mode: int | None) -> list[socket.sock
     is_listening = sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     is_bound = sock.type == socket.SOCK_DGRAM and sock.family != socket.AF_UNIX and sock.getsockname()[1]
     if not (is_listening or is_bound):
+        kind = sock.type
         sock.detach()  # it is not ours to close
+        if kind == socket.SOCK_DGRAM:
+            raise ConfigError(f"{address} is a socket for datagrams, but not UDP bound to a port, which it must be")
         raise ConfigError(f"{address} is a socket that does not listen for connections; it must be a listening one")
     sock.setblocking(False)
     sock.set_inheritable(False)
