@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.server.stage import DATE_S, Gate, Memory, Peer, Stage, get, http_connections
 
+from portico.errors import ConfigError
 from portico.http.message import Response, Span
 from portico.server.clock import Clock
 from portico.server.exchange import Exchange
@@ -438,3 +439,11 @@ async def test_a_connection_that_is_being_closed_is_no_websocket(stage: Stage) -
     await peer.send(b"nonsense\n")
     await peer.read_all()
     assert (server.connections, server.websockets) == (1, 0)
+
+
+async def test_a_socket_for_datagrams_is_refused(stage: Stage) -> None:
+    server = await stage.serve(hello)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        with pytest.raises(ConfigError, match="is UDP; HTTP is served over TCP"):
+            await server.open([udp])

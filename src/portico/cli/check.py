@@ -13,7 +13,7 @@ import click
 from portico.cli.group import CONFIG, Example, PageCommand, words_of_environment
 from portico.cli.hosted import HostedApp
 from portico.cli.options import SettingOption, collect, written
-from portico.cli.places import wanted
+from portico.cli.places import check_http, wanted
 from portico.cli.plan import http_server, plan_of, service_server
 from portico.cli.run import composition, parameters
 from portico.cli.words import Words
@@ -28,7 +28,8 @@ def _check(reference: str | None, **params: Any) -> int:
     ctx, words = click.get_current_context(), words_of_environment()
     for line in table(ctx, words):
         click.echo(line)
-    wanted(collect(Listen, params), also=("udp",))
+    listen_to = collect(Listen, params)
+    wanted(listen_to, also=("udp",))
     offer = HostedApp(composition(reference, params))
     plan = plan_of(offer, params, is_lan_ours=False)
     _look_at(plan.processes)
@@ -37,6 +38,8 @@ def _check(reference: str | None, **params: Any) -> int:
         if isinstance(opened, Services):
             service_server(plan, opened, None)
         else:
+            for place in wanted(listen_to, also=("udp",)):
+                check_http(place.addresses)
             http_server(plan, opened, None)
         assert offer.loaded is not None
         click.echo(f"\n{words('check-good', what=f'{offer.loaded.name} ({offer.loaded.interface.upper()})')}")

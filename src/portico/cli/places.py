@@ -104,6 +104,13 @@ def _check_kind(address: Address, served: Collection[Kind]) -> None:
     raise UsageError(f"{address} is TLS, which is not served here; write tcp://HOST:PORT or unix:PATH")
 
 
+def check_http(addresses: Iterable[Address]) -> None:
+    """Raise UsageError for an address at which HTTP cannot be served."""
+    for address in addresses:
+        if address.kind == "udp":
+            raise UsageError(f"{address} is UDP; HTTP is served over TCP, unix:PATH or fd:N")
+
+
 def _listen_all(addresses: Sequence[Address]) -> list[socket.socket]:
     """Listen on each, with the port of the first where the system chooses; all of them, or none."""
     opened: list[socket.socket] = []

@@ -5,10 +5,13 @@
 In: listening sockets and a handler; out: answers, an access log, totals. One instance belongs to one event loop.
 """
 
+import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from portico.errors import ConfigError
 from portico.http.message import Request
+from portico.net.listening import address_of
 from portico.server.accepting import Acceptor, Connection
 from portico.server.access_log import AccessLog, Record
 from portico.server.clock import Clock
@@ -54,6 +57,13 @@ class HttpServer(Acceptor[AccessLog]):
         self.memo = HeadMemo()
         self.buffers = BufferPool()
         self.frames = FrameMemo()
+
+    async def open(self, sockets: Sequence[socket.socket]) -> None:
+        """Do as `Acceptor.open`. Raises ConfigError, with nothing opened, for a socket that takes no connections."""
+        for sock in sockets:
+            if sock.type != socket.SOCK_STREAM:
+                raise ConfigError(f"{address_of(sock)} is UDP; HTTP is served over TCP, unix:PATH or fd:N")
+        await super().open(sockets)
 
     # called by connections
 
