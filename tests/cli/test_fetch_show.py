@@ -97,6 +97,20 @@ def test_what_is_no_text_is_not_shown(content_type: str, remark: str) -> None:
     assert shown(okay(b"\x89PNG\r\n\x1a\n\0\0", f"Content-Type: {content_type}")) == ("", remark)
 
 
+@pytest.mark.parametrize(
+    ("status", "head", "remark"),
+    [
+        ("500 Oops", b"", "500 Oops; the answer is empty"),
+        ("302 F\x9bound", b"", "302 F\\x9bound; the answer is empty"),
+        ("404", b"", "404; the answer is empty"),
+        ("500 Oops", b"HTTP/1.1 500 Oops\r\n\r\n", ""),
+        ("204 No Content", b"", ""),
+    ],
+)
+def test_a_failure_without_a_body_is_seen(status: str, head: bytes, remark: str) -> None:
+    assert shown(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode("latin-1"), head=head)[1] == remark
+
+
 def test_a_head_is_shown_before() -> None:
     head = b"HTTP/1.1 200 OK\r\nX: \x1by\r\n\r\n"
     assert shown(okay(b"hello"), head=head)[0] == "HTTP/1.1 200 OK\nX: \\x1by\n\nhello\n"

@@ -444,10 +444,31 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(start_terminal: StartTerminal, tmp
     terminal.output.until(r"stopped at 450 B; a\.part is not whole\n")
 
 
+def test_ctrl_c_leaves_the_cursor_at_the_beginning_of_a_line(start_terminal: StartTerminal) -> None:
+    with serving([HOLD]) as server:
+        terminal = start_terminal("get", "-v", server.url, no_proxy="*")
+        terminal.output.until("Accept-Encoding")
+        terminal.press("\x03")
+        assert terminal.wait() == 130
+    assert terminal.output.rest().endswith("^C\n")
+
+
+@pytest.mark.parametrize("body", [b"a line, and half of", b"a line\n", b'{"a": 1'])
+def test_what_went_wrong_has_a_line_of_its_own(start_terminal: StartTerminal, body: bytes) -> None:
+    kind = b"application/json" if body.startswith(b"{") else b"text/plain"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: " + kind + b"\r\nContent-Length: 99\r\n\r\n"
+    with serving([head + body]) as server:
+        terminal = start_terminal("get", server.url, no_proxy="*")
+        assert terminal.wait() == 1
+    shown, said = terminal.output.rest().splitlines()
+    assert shown == body.decode().rstrip()
+    assert f"get: {server.url[7:]} closed the connection after" in said
+
+
 def test_a_password_is_asked_for(start_terminal: StartTerminal) -> None:
     with serving([okay(b"hello")]) as server:
         terminal = start_terminal("get", "-u", "me", server.url, no_proxy="*")
-        terminal.output.until("me: ")
+        terminal.output.until("^password for me: ")
         terminal.wait_for_modes((False, True))
         terminal.press("pw\n")
         assert terminal.wait() == 0

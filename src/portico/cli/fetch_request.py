@@ -133,7 +133,9 @@ def _credentials(auth: str) -> Iterator[tuple[str, str]]:
     if not colon and sys.stdin.isatty():
         from getpass import getpass
 
-        password = getpass(f"{user}: ")
+        from portico.cli.group import words_of_environment
+
+        password = getpass(words_of_environment()("get-password", user=user))
     from portico.client.route import basic
     from portico.http.url import UserInfo
 

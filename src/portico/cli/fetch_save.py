@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from portico.cli.fetch_name import free_name, name_of
 from portico.cli.fetch_request import Asked
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from portico.client.response import Response
 
 Came = Callable[[int], None]
+
+_INTERRUPTED_CODE: Final = 130
 
 
 class Told:
@@ -92,7 +94,7 @@ class Told:
 
 
 def save(client: "Client", asked: Asked, keep: Keep, told: Told) -> int:
-    """Fetch into the file that -o or -O names; return the exit code.
+    """Fetch into the file that -o or -O names; return the exit code, 130 for Ctrl-C.
 
     Raises what `download` raises, and UsageError for a file that exists.
     """
@@ -135,7 +137,7 @@ def save(client: "Client", asked: Asked, keep: Keep, told: Told) -> int:
         return 1
     except KeyboardInterrupt:
         told.remark(_stopped(watch, told.words))
-        raise
+        return _INTERRUPTED_CODE
     if told.can_paint or not path:  # in a script, who has chosen the name knows it
         told.remark(_saved_line(saved, monotonic() - began_s, told.words))
     return 0

@@ -39,7 +39,8 @@ def show(response: "Response", screen: Screen, words: Words, *, head: bytes) -> 
     """Show an answer on a terminal.
 
     head: to be shown before it, b"" for none. Returns a remark for the person, "" where there is none: that the body
-    is no text. Raises OSError where the terminal has gone, Gone and PeerError where the body is not whole.
+    is no text, or that there is none and the status says why. Raises OSError where the terminal has gone, Gone and
+    PeerError where the body is not whole.
     """
     if head:
         _write(screen, _head_text(head, screen))
@@ -47,12 +48,16 @@ def show(response: "Response", screen: Screen, words: Words, *, head: bytes) -> 
     first = next(pieces, b"")
     content_type = response.values.get("content-type", "")
     if not first:
-        return ""
+        return "" if head or response.is_ok else _empty(response, words)
     if not is_text(content_type, first):
         response.close()
         return words("get-binary", type=safe(content_type.partition(";")[0].strip()) or words("get-no-type"))
     _show_text(screen, chain([first], pieces), charset_of(content_type, first), kind_of(content_type))
     return ""
+
+
+def _empty(response: "Response", words: Words) -> str:
+    return words("get-empty", status=safe(f"{response.status} {response.reason}".rstrip()))
 
 
 def _show_text(screen: Screen, pieces: Iterable[bytes], charset: str, kind: Kind) -> None:
@@ -68,6 +73,8 @@ def _show_text(screen: Screen, pieces: Iterable[bytes], charset: str, kind: Kind
             whole, kind = [], ""
     except PorticoError:
         _write(screen, safe("".join(whole)))
+        if not last.endswith("\n"):
+            _write(screen, "\n")  # what went wrong is told on a line of its own
         raise
     if whole:
         last = finish("".join(whole), kind, has_colour=screen.has_colour)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from portico.client.blocking import Client
     from portico.client.proxies import Proxies
 
-_FAILED, _ANSWERED, _INTERRUPTED = 1, 4, 130
+_FAILED, _ANSWERED = 1, 4
 _WORST_GOOD = 399
 _FOR_FILES = (("-c", "continue_"), ("--parallel", "parallel"), ("--sha256", "sha256"), ("--force", "force"))
 
@@ -52,8 +52,6 @@ def _get(url: str, **params: Any) -> int:
             if keep.output not in ("", "-") or keep.remote_name:
                 return save(client, asked, keep, told)
             return _show(client, asked, keep, told=told, trace=trace)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     except (Gone, Refused, PeerError) as exc:
         if isinstance(exc.__cause__, BrokenPipeError):
             return 0  # whoever reads has seen enough, as `head` has

@@ -208,8 +208,8 @@ TEXTS: dict[str, Text] = {
     "get-example-parallel": Text("a large file over four connections", "用四个连接下载一个大文件"),
     "get-codes": Text(
         "Ends with 0 when done, 1 when the network or the server failed, 2 when the words make no sense, 4 for a "
-        "status of 400 and above with --fail, 130 after Ctrl-C. Files are asked for as they are; anything else compressed. "
-        "Each option can come from the environment: --timeout is PORTICO_TIMEOUT, or PORTICO_GET_TIMEOUT for this "
+        "status of 400 and above with --fail, 130 after Ctrl-C. Files are asked for as they are; anything else "
+        "compressed. Each option can come from the environment: --timeout is PORTICO_TIMEOUT, or PORTICO_GET_TIMEOUT for this "
         "command alone; --header and --quiet have the longer name only. "
         "PORTICO_LANG=en or zh chooses the language.",
         "成功以 0 结束，网络或服务器出错以 1 结束，命令写错以 2 结束，加了 --fail 且状态码为 400 及以上以 4 结束，"
@@ -222,6 +222,8 @@ TEXTS: dict[str, Text] = {
     "get-binary": Text(
         "not shown: {type} is no text; -o FILE or -O saves it", "未显示：{type} 不是文本；用 -o 文件 或 -O 保存"
     ),
+    "get-empty": Text("{status}; the answer is empty", "{status}；响应没有内容"),
+    "get-password": Text("password for {user}: ", "{user} 的密码："),
     "get-no-type": Text("what came", "收到的内容"),
     "get-go-on": Text("{why}; run it again with --continue", "{why}；加上 --continue 再运行一次即可继续"),
     "get-stopped": Text(
