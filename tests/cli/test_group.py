@@ -1,15 +1,19 @@
 """Commands load late, and their help pages show every option in its section."""
 
+import re
 import subprocess
 import sys
+from itertools import islice
 
 import click
 import pytest
+from tests.cli.running import variables
 
 from portico.cli.group import CommandGroup, Example, PageCommand, complaint
 from portico.cli.main import COMMANDS, main
 from portico.cli.words import Words
 from portico.errors import ConfigError
+from portico.server.access_log import width
 from portico.settings import Files, Limits, Listen, Log, options_of
 
 GROUP = CommandGroup("portico", COMMANDS, ())
@@ -47,6 +51,40 @@ def test_sections_come_in_order(capsys: pytest.CaptureFixture[str]) -> None:
         "Examples",
     ]
     assert [out.index(f"{title}") for title in titles] == sorted(out.index(title) for title in titles)
+
+
+def overview(capsys: pytest.CaptureFixture[str], language: str) -> list[str]:
+    """Return the lines of `portico --help` down to the examples, on a terminal of 80 columns."""
+    with variables(PORTICO_LANG=language, COLUMNS="80"):
+        assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    return lines[: lines.index({"en": "Other:", "zh": "其他："}[language])]
+
+
+def test_commands_stand_under_what_they_are_for(capsys: pytest.CaptureFixture[str]) -> None:
+    firsts = [line.split("  ")[line.startswith("  ")].strip() for line in overview(capsys, "en")[3:] if line]
+    names = iter(COMMANDS)
+    assert firsts == [
+        *("Serve:", *islice(names, 3)),
+        *("Ready services:", *islice(names, 5)),
+        *("Ask and talk:", *islice(names, 2)),
+    ]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_each_command_takes_one_line(capsys: pytest.CaptureFixture[str], language: str) -> None:
+    lines = overview(capsys, language)
+    assert len([line for line in lines if line.startswith("  ")]) == len(COMMANDS)
+    assert max(map(width, lines)) <= 80
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_page_tells_of_variables_that_the_command_has(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main([name, "--help"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    named = re.search(r"(--\S+) is PORTICO_", out)
+    assert named
+    assert f" {named[1]} " in out.partition("Each option")[0]
 
 
 @pytest.mark.parametrize("command", ["run", "check"])

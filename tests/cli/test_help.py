@@ -24,7 +24,28 @@ def test_a_page() -> None:
     ]
 
 
-@pytest.mark.parametrize(("columns", "widest"), [(10, 56), (56, 56), (80, 80), (300, 100)])
+def test_a_narrow_terminal_has_one_column() -> None:
+    assert page(["serve: it serves this and that"], [Section("Options:", ROWS)], "This is the end.", 28).splitlines() == [
+        "serve: it serves this and",
+        "that",
+        "",
+        "Options:",
+        "  -p, --port N",
+        "      where to listen",
+        "  --an-option-of-quite-some-length SIZE",
+        "      how much of it there",
+        "      may be",
+        "",
+        "This is the end.",
+    ]
+
+
+def test_short_names_leave_more_room() -> None:
+    lines = page([], [Section("Commands:", [("serve", "share it")])], "", 80, left=10).splitlines()
+    assert lines[-1] == "  serve     share it"
+
+
+@pytest.mark.parametrize(("columns", "widest"), [(10, 24), (40, 40), (56, 56), (80, 80), (300, 100)])
 def test_a_page_is_neither_narrow_nor_endless(columns: int, widest: int) -> None:
     lines = page([], [Section("Options:", [("--x", "word " * 60)])], "", columns).splitlines()
     assert widest - 5 < max(map(len, lines)) <= widest

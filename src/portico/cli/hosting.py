@@ -142,12 +142,13 @@ def _serve_here(plan: Plan, places: Places, screen: Screen, output: Screen) -> i
 
     from portico.cli.session import Session
     from portico.server.embedded import event_loop
+    from portico.server.tasks import to_the_end
 
     session = Session(replace(plan, keys_fd=_stdin()), places, screen, words_of_environment(), output=output)
     gc.enable()
     gc.freeze()
     with asyncio.Runner(loop_factory=event_loop) as runner:
-        return runner.run(session.run())
+        return runner.run(to_the_end(session.run()))
 
 
 def _stdin() -> int:

@@ -34,9 +34,7 @@ from portico.errors import ConfigError
 from portico.net.addresses import Address
 from portico.net.closing import refuse_new
 from portico.net.listening import address_of, close, listen
-from portico.server.embedded import LAST_S
 from portico.server.http import HttpServer
-from portico.server.tasks import end_others
 from portico.workers.notify import Notifier
 
 # The first request should not share the interpreter with the survey.
@@ -94,7 +92,6 @@ class Session:
             self._close_log()
             self._notifier.close()
             reporting.close()
-            await end_others(LAST_S)
 
     async def _open_pages(self) -> None:
         """Serve the operator's pages where they were asked for, before all else: they say that we are starting."""

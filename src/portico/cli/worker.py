@@ -22,8 +22,8 @@ from portico.cli.plan import Plan, assemble
 from portico.cli.screen import Screen
 from portico.errors import PorticoError
 from portico.net.listening import close
-from portico.server.embedded import LAST_S, Server, event_loop
-from portico.server.tasks import end_others
+from portico.server.embedded import Server, event_loop
+from portico.server.tasks import to_the_end
 from portico.workers.worker import WorkerLink
 
 FAILED_CODE = 2
@@ -56,7 +56,7 @@ def _worked(link: WorkerLink, plan: Plan) -> int:
         gc.enable()
         gc.freeze()
         with asyncio.Runner(loop_factory=event_loop) as runner:
-            return runner.run(_run(link, plan.offer, server, source))
+            return runner.run(to_the_end(_run(link, plan.offer, server, source)))
     finally:
         reporting.close()
         close_log()
@@ -84,7 +84,6 @@ async def _run(link: WorkerLink, offer: Offer, server: Server, source: ServerSou
     finally:
         close(sockets)
         offer.close()  # while there is a loop: work for later, a better packed form, may be under way
-        await end_others(LAST_S)
     return 0
 
 

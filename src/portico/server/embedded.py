@@ -21,14 +21,13 @@ from portico.net.listening import address_of, close, listen
 from portico.server.accepting import GRACE_S, Totals
 from portico.server.metrics import Metrics
 from portico.server.shortage import Shortage
-from portico.server.tasks import end_others
+from portico.server.tasks import to_the_end
 from portico.settings import Limits, Service
 
 if TYPE_CHECKING:
     from portico.server.service import Services
 
 _MAX_PORT = 65_535
-LAST_S = 1.0  # how long whatever still runs may take to end when everything has
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
@@ -113,7 +112,7 @@ class Embedded:
             self._is_started = True
         try:
             with asyncio.Runner(loop_factory=event_loop) as runner:
-                runner.run(self._serve())
+                runner.run(to_the_end(self._serve()))
         finally:
             self._release()
 
@@ -165,7 +164,6 @@ class Embedded:
         finally:
             server.abort()
             self._end()  # while there is a loop: work for later may be under way
-            await end_others(LAST_S)
 
     def _release(self) -> None:
         try:

@@ -8,11 +8,22 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
-from typing import Any
+from typing import Any, TypeVar
 
 from portico.server.spare import Spares
 
 Work = Coroutine[Any, Any, None]
+Answer = TypeVar("Answer")
+
+_LAST_S = 1.0
+
+
+async def to_the_end(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Do the whole work of a loop; whatever else still runs behind it has a second to end."""
+    try:
+        return await work
+    finally:
+        await end_others(_LAST_S)
 
 
 async def end_others(timeout_s: float) -> int:
