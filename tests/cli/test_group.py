@@ -78,6 +78,15 @@ def test_each_command_takes_one_line(capsys: pytest.CaptureFixture[str], languag
     assert max(map(width, lines)) <= 80
 
 
+@pytest.mark.parametrize(
+    ("name", "usage"),
+    [("greet", "TEXT"), ("reply", "[TEXT]"), ("connect", "ADDRESS"), ("get", "URL"), ("run", "[APP]")],
+)
+def test_what_may_be_left_out_is_in_brackets(capsys: pytest.CaptureFixture[str], name: str, usage: str) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"{name} [OPTIONS] {usage}\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_page_tells_of_variables_that_the_command_has(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert main([name, "--help"]) == 0

@@ -25,7 +25,9 @@ def test_a_page() -> None:
 
 
 def test_a_narrow_terminal_has_one_column() -> None:
-    assert page(["serve: it serves this and that"], [Section("Options:", ROWS)], "This is the end.", 28).splitlines() == [
+    assert page(
+        ["serve: it serves this and that"], [Section("Options:", ROWS)], "This is the end.", 28
+    ).splitlines() == [
         "serve: it serves this and",
         "that",
         "",

@@ -166,6 +166,7 @@ command = _ConnectCommand(
     "connect",
     params=[click.Argument(["text"], metavar="ADDRESS"), *options_for(Connect, "connect")],
     arguments=[("ADDRESS", "connect-address")],
+    needed="ADDRESS",
     examples=_EXAMPLES,
     callback=_connect,
 )

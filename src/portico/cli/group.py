@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # Where a command's context keeps the Config it has read.
 CONFIG = "portico.config"
 
+_SAMPLES = ("log-format", "encoding")
+_OVERVIEW_LEFT = 24  # columns: the names of commands are short
+
 
 def words_of_environment() -> Words:
     """Return the texts in the language of the person at this terminal."""
@@ -38,6 +41,7 @@ class PageCommand(click.Command):
     """A command whose help page is made of sections.
 
     arguments: rows of (how it is written, key of its text). examples: shown after the options.
+    needed: the argument that cannot be left out, "" for none.
     config_for: the command as which it reads portico.toml, "" where it does not. own_title: key of the title above the
     options that are no rows of settings/.
     """
@@ -52,6 +56,7 @@ class PageCommand(click.Command):
         **attrs: object,
     ) -> None:
         config_for = attrs.pop("config_for", "")
+        self._needed = str(attrs.pop("needed", ""))
         self._own_title = str(attrs.pop("own_title", "http.server"))
         if config_for:
             params = [*params, config_option(str(config_for))]
@@ -79,7 +84,8 @@ class PageCommand(click.Command):
 
     def usage(self, ctx: click.Context) -> str:
         """Return how the command is written, on one line."""
-        return " ".join([ctx.command_path, "[OPTIONS]", *(f"[{left}]" for left, _ in self.arguments)])
+        words = [left if left == self._needed else f"[{left}]" for left, _ in self.arguments]
+        return " ".join([ctx.command_path, "[OPTIONS]", *words])
 
     def get_help(self, ctx: click.Context) -> str:
         """Lay out the help page in the person's language."""
@@ -94,7 +100,15 @@ class PageCommand(click.Command):
             Section(_title(words, "other"), self._other(words)),
             Section(_title(words, "examples"), [(example.line, words(example.words)) for example in self.examples]),
         ]
-        return page(heading, sections, words("environment", command=self._settings_of.upper()), _columns())
+        sample = self._sample_option()
+        variable = sample.replace("-", "_").upper()
+        closing = words("environment", option=sample, variable=variable, command=self._settings_of.upper())
+        return page(heading, sections, closing, _columns())
+
+    def _sample_option(self) -> str:
+        """Return the option that shows what the variables are called: the first of `_SAMPLES` that the command has."""
+        names = {param.row.name for param in self.params if isinstance(param, SettingOption)}
+        return next((name for name in _SAMPLES if name in names), _SAMPLES[0])
 
     def _other(self, words: Words) -> list[tuple[str, str]]:
         has_config = any(param.name == "config" for param in self.params)
@@ -138,15 +152,24 @@ def config_option(command: str) -> click.Option:
 class CommandGroup(click.Group):
     """A command with commands below it, each in a module that is loaded when it is called.
 
-    homes: a command's name to the module that has it as `command`, or to `module:name`.
+    homes: a command's name to the module that has it as `command`, or to `module:name`. titles: of sections of the help
+    page, each under the name of its first command.
     """
 
-    def __init__(self, name: str, homes: Mapping[str, str], examples: Sequence[Example]) -> None:
+    def __init__(
+        self,
+        name: str,
+        homes: Mapping[str, str],
+        examples: Sequence[Example],
+        *,
+        titles: Mapping[str, str] | None = None,
+    ) -> None:
         version = click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_show_version)
         super().__init__(name, params=[version], no_args_is_help=False, invoke_without_command=True)
         self.callback = self._help_without_command
         self._homes = homes
         self._examples = examples
+        self._titles = titles or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands, in the order of the table."""
@@ -179,11 +202,21 @@ class CommandGroup(click.Group):
         heading = [f"{ctx.command_path}: {words('about')}", ""]
         heading.append(words("usage", line=f"{ctx.command_path} COMMAND [OPTIONS] [...]"))
         sections = [
-            Section(_title(words, "commands"), [(name, words(name)) for name in self._homes]),
+            *self._command_sections(words),
             Section(_title(words, "other"), [("--version", words("version-option")), ("--help", words("help-option"))]),
             Section(_title(words, "examples"), [(example.line, words(example.words)) for example in self._examples]),
         ]
-        return page(heading, sections, words("serve-help"), _columns())
+        return page(heading, sections, words("serve-help"), _columns(), left=_OVERVIEW_LEFT)
+
+    def _command_sections(self, words: Words) -> list["Section"]:
+        from portico.cli.help import Section
+
+        rows: dict[str, list[tuple[str, str]]] = {}
+        title = "commands"
+        for name in self._homes:
+            title = self._titles.get(name, title)
+            rows.setdefault(title, []).append((name, words(name)))
+        return [Section(_title(words, key), found) for key, found in rows.items()]
 
     def _help_without_command(self) -> None:
         ctx = click.get_current_context()

@@ -22,14 +22,16 @@ COMMANDS = {
     "serve": "portico.cli.serve",
     "run": "portico.cli.run",
     "check": "portico.cli.check",
-    "get": "portico.cli.get",
     "greet": "portico.cli.services:greet",
     "reply": "portico.cli.services:reply",
     "echo": "portico.cli.services:echo",
     "time": "portico.cli.services:time",
     "temperature": "portico.cli.services:temperature",
+    "get": "portico.cli.get",
     "connect": "portico.cli.connect",
 }
+# Titles of the overview, each above the command it begins with.
+_TITLES = {"serve": "commands-serve", "greet": "commands-services", "get": "commands-clients"}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -85,8 +87,11 @@ def _portico() -> "click.Command":
         Example("portico run", "run-example-found"),
         Example("portico run main:app", "run-example-named"),
         Example("portico check", "check-example"),
+        Example("portico greet hello", "greet-example"),
+        Example("portico connect :8000", "service-example-try"),
+        Example("portico get -O URL", "get-example-file"),
     )
-    return CommandGroup("portico", COMMANDS, examples)
+    return CommandGroup("portico", COMMANDS, examples, titles=_TITLES)
 
 
 def _drop_in() -> "click.Command":

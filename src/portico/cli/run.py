@@ -1,4 +1,4 @@
-"""`portico run`: run a WSGI or ASGI application."""
+"""`portico run`: run a WSGI or ASGI application, or a service."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -23,6 +23,7 @@ _EXAMPLES = (
     Example("portico run main:app --workers 4", "run-example-workers"),
     Example("portico run 'main:create_app()' --reload", "run-example-reload"),
     Example("portico run main:app --static /static=public", "run-example-static"),
+    Example("portico run main:clock --bind udp://:9000", "run-example-service"),
 )
 # Of the options of files, those that a folder beside an application has a use for.
 _FILES = ("links", "hidden", "cors", "compress")

@@ -55,12 +55,14 @@ class Row:
         ]
         examples = [
             Example(f"portico {self.name}{self._sample()}", f"{self.name}-example"),
+            Example(f"portico connect {'udp://' if 'udp' in self.kinds else ''}:8000", "service-example-try"),
             Example(f"portico {self.name}{self._sample()} --lan -p 9000", "service-example-lan"),
         ]
         return PageCommand(
             self.name,
             params=params,
             arguments=self.arguments,
+            needed="TEXT" if self.name == "greet" else "",
             examples=examples,
             callback=self.run,
             config_for=self.name,

@@ -24,6 +24,9 @@ TEXTS: dict[str, Text] = {
     "titled": Text("{title}:", "{title}："),
     "usage": Text("Usage: {line}", "用法：{line}"),
     "commands": Text("Commands", "命令"),
+    "commands-serve": Text("Serve", "提供服务"),
+    "commands-services": Text("Ready services", "现成的服务"),
+    "commands-clients": Text("Ask and talk", "请求与对话"),
     "examples": Text("Examples", "示例"),
     "serve-arguments": Text("What to share", "共享什么"),
     "run-arguments": Text("What to run", "运行什么"),
@@ -48,11 +51,11 @@ TEXTS: dict[str, Text] = {
     "version-option": Text("show the version", "显示版本号"),
     "default": Text("default: {value}", "默认：{value}"),
     "environment": Text(
-        "Each option can come from the environment: --log-format is PORTICO_LOG_FORMAT, or "
-        "PORTICO_{command}_LOG_FORMAT for this command alone; several values go on lines of their own. "
+        "Each option can come from the environment: --{option} is PORTICO_{variable}, or "
+        "PORTICO_{command}_{variable} for this command alone; several values go on lines of their own. "
         "PORTICO_LANG=en or zh chooses the language.",
-        "每个选项都可以用环境变量设置：--log-format 对应 PORTICO_LOG_FORMAT，只对本命令生效则用 "
-        "PORTICO_{command}_LOG_FORMAT；多个值各占一行。PORTICO_LANG=en 或 zh 选择语言。",
+        "每个选项都可以用环境变量设置：--{option} 对应 PORTICO_{variable}，只对本命令生效则用 "
+        "PORTICO_{command}_{variable}；多个值各占一行。PORTICO_LANG=en 或 zh 选择语言。",
     ),
     "serve": Text("share a folder, a file, or several, over HTTP", "通过 HTTP 共享一个或多个文件夹、文件"),
     "serve-paths": Text(
@@ -63,14 +66,12 @@ TEXTS: dict[str, Text] = {
     "serve-example-lan": Text("for every device on this network", "供局域网内的所有设备访问"),
     "serve-example-several": Text("two folders under one address", "两个文件夹共用一个地址"),
     "serve-example-file": Text("just one file, on port 9000", "只共享一个文件，使用 9000 端口"),
-    "run": Text("run a WSGI or ASGI application", "运行 WSGI 或 ASGI 应用"),
+    "run": Text("run an application (WSGI, ASGI) or your own service", "运行 WSGI、ASGI 应用，或你自己写的服务"),
     "run-app": Text(
-        "module:attribute, as main:app, or main:create_app(); without it the folder is searched",
-        "应用的名称，如 main:app 或 main:create_app()；省略则在文件夹中自动查找",
+        "module:attribute, as main:app, main:create_app() or main:service; without it the folder is searched",
+        "应用或服务的名称，如 main:app、main:create_app() 或 main:service；省略则在文件夹中自动查找应用",
     ),
-    "check": Text(
-        "check settings and application, and say where each value comes from", "检查设置与应用，并列出每个值的来源"
-    ),
+    "check": Text("say what would run, and where each setting comes from", "检查会运行什么，并列出每个设置的来源"),
     "check-example": Text("what portico run would do here", "portico run 在这里会怎么做"),
     "check-good": Text("{what} can be run", "{what} 可以运行"),
     "origin-line": Text("command line", "命令行"),
@@ -81,6 +82,7 @@ TEXTS: dict[str, Text] = {
     "run-example-workers": Text("four processes under a supervisor", "由主进程看管的四个工作进程"),
     "run-example-reload": Text("what a function makes, anew when a file changes", "由函数创建，文件变化时重新启动"),
     "run-example-static": Text("with a folder beside it", "同时提供一个文件夹"),
+    "run-example-service": Text("a datagram service of yours, over UDP", "你自己写的数据报服务，使用 UDP"),
     "serve-help": Text(
         "portico COMMAND --help tells more about a command", "portico 命令 --help 查看某个命令的详细说明"
     ),
@@ -105,9 +107,7 @@ TEXTS: dict[str, Text] = {
     "reply-example": Text("show what arrives, and answer it", "显示收到的消息并回复"),
     "echo": Text("send back what arrives (TCP and UDP)", "原样送回收到的内容（TCP 与 UDP）"),
     "echo-example": Text("both on port 8000", "两者都在 8000 端口"),
-    "time": Text(
-        "tell the time: strftime in a datagram, or one line by TCP", "报时：数据报里写 strftime 格式，TCP 则返回一行"
-    ),
+    "time": Text("tell the time, in a form of your choice (UDP and TCP)", "报时，格式由对方指定（UDP 与 TCP）"),
     "time-example": Text("UDP and TCP on port 8000", "UDP 与 TCP 都在 8000 端口"),
     "time-zone": Text(
         "time zone, as Asia/Shanghai or +08:00 (this machine's)", "时区，如 Asia/Shanghai 或 +08:00（默认本机时区）"
@@ -116,6 +116,7 @@ TEXTS: dict[str, Text] = {
     "temperature-example": Text("36.6 is answered with 97.88", "发来 36.6，答以 97.88"),
     "temperature-to": Text("the scale of the answers (f)", "换算成哪种温标（默认 f）"),
     "service-example-lan": Text("for every device on this network", "供局域网内的所有设备使用"),
+    "service-example-try": Text("try it, in another terminal", "在另一个终端里试用"),
     "service-runs": Text("{what} service", "{what} 服务"),
     # start
     "serving": Text("serving {what}", "正在共享 {what}"),
@@ -205,12 +206,13 @@ TEXTS: dict[str, Text] = {
     "get-example-show": Text("a page, readable on a terminal", "一个页面，在终端里便于阅读"),
     "get-example-json": Text("send JSON, show both heads", "发送 JSON，并显示双方的头部"),
     "get-example-save": Text("save a file; go on where it was cut off", "保存文件；中断后接着下载"),
+    "get-example-file": Text("save a file from the web", "从网上下载一个文件"),
     "get-example-parallel": Text("a large file over four connections", "用四个连接下载一个大文件"),
     "get-codes": Text(
         "Ends with 0 when done, 1 when the network or the server failed, 2 when the words make no sense, 4 for a "
         "status of 400 and above with --fail, 130 after Ctrl-C. Files are asked for as they are; anything else "
-        "compressed. Each option can come from the environment: --timeout is PORTICO_TIMEOUT, or PORTICO_GET_TIMEOUT for this "
-        "command alone; --header and --quiet have the longer name only. "
+        "compressed. Each option can come from the environment: --timeout is PORTICO_TIMEOUT, or PORTICO_GET_TIMEOUT "
+        "for this command alone; --header and --quiet have the longer name only. "
         "PORTICO_LANG=en or zh chooses the language.",
         "成功以 0 结束，网络或服务器出错以 1 结束，命令写错以 2 结束，加了 --fail 且状态码为 400 及以上以 4 结束，"
         "Ctrl-C 以 130 结束。保存文件时请求原样内容，其他情况请求压缩内容。每个选项都可以用环境变量设置："
@@ -235,8 +237,8 @@ TEXTS: dict[str, Text] = {
     "get-left": Text("{time} left", "剩余 {time}"),
     # connect
     "connect": Text(
-        "talk to a TCP, TLS, UDP or unix socket, or wait for somebody",
-        "与 TCP、TLS、UDP 或 unix 套接字对话，或等待对方连接",
+        "talk over TCP, TLS, UDP or unix, or wait for a call",
+        "经 TCP、TLS、UDP 或 unix 套接字对话，或等待连接",
     ),
     "connect-arguments": Text("Whom to talk to", "与谁对话"),
     "connect-address": Text(
