@@ -572,3 +572,20 @@ async def test_as_many_threads_as_it_takes(stage: ServiceStage) -> None:
 def test_a_service_is_called_as_it_was_written() -> None:
     service: StreamService = stream_service(blocking_echo)
     assert service.function is blocking_echo
+
+
+async def test_a_service_that_sends_for_ever_leaves_others_their_turn_and_learns_of_the_end(
+    stage: ServiceStage,
+) -> None:
+    async def flood(stream: Stream) -> None:
+        while True:
+            await stream.send("x" * 1000)
+
+    server = await stage.host(flood)
+    reader, other = await stage.connect(), await stage.connect()
+    assert len(await reader.read(1 << 20)) == 1 << 20
+    reader.reset()
+    await stage.until(lambda: server.connections == 1)
+    assert len(await other.read(1 << 20)) == 1 << 20
+    other.reset()
+    await stage.until(lambda: server.connections == 0)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_UNREAD = 64 * 1024
 RECEIVE_BYTES = 64 * 1024
+_MAX_SENDS = 64  # then others get their turn
 
 Answer = TypeVar("Answer")
 
@@ -42,6 +43,7 @@ class Stream:
         "_pieces",
         "_reader",
         "_room",
+        "_sends",
         "_why_gone",
         "unread_bytes",
     )
@@ -55,6 +57,7 @@ class Stream:
         self._pieces: deque[bytes] = deque()
         self._reader: LineReader | None = None
         self._room: asyncio.Future[None] | None = None  # in the transport's buffer
+        self._sends = 0  # since others had their turn
         self._why_gone = ""
         self.unread_bytes = 0
 
@@ -142,6 +145,11 @@ class Stream:
             raise Gone(self._why_gone)
         connection = self._connection
         connection.write(self._charset.encode(data) if isinstance(data, str) else data)
+        self._sends += 1
+        if self._sends >= _MAX_SENDS or connection.transport.is_closing():
+            # Where there is always room nothing here waits, and the loop could not even tell that the peer has gone.
+            self._sends = 0
+            await asyncio.sleep(0)
         while connection.is_paused and not self._why_gone:
             self._room = self._room or connection.server.loop.create_future()
             await asyncio.shield(self._room)  # whoever else waits for it is not to be cancelled with us
