@@ -9,7 +9,7 @@ Invariants
 - Nobody reads an event for which `can_read` says no; every way to read ends in `read_for` or `can_read`.
 """
 
-import sqlite3
+from sqlite3 import Connection
 from typing import Final, NamedTuple
 
 from portico.apps.chat.events import Entry, Event, Rejected
@@ -29,7 +29,7 @@ class Change(NamedTuple):
     commit.
     """
 
-    db: sqlite3.Connection
+    db: Connection
     now_ms: int
     events: list[Event]
 
@@ -105,7 +105,7 @@ def put(change: Change, entry: Entry) -> Event:
     return event
 
 
-def _repeated(db: sqlite3.Connection, entry: Entry) -> Event | None:
+def _repeated(db: Connection, entry: Entry) -> Event | None:
     if entry.cid is None:
         return None
     row = db.execute(f"SELECT {_COLUMNS} FROM event WHERE sender = ? AND cid = ?", (entry.sender, entry.cid)).fetchone()
@@ -119,7 +119,7 @@ def _repeated(db: sqlite3.Connection, entry: Entry) -> Event | None:
     return event
 
 
-def _check_target(db: sqlite3.Connection, entry: Entry, member: Membership) -> None:
+def _check_target(db: Connection, entry: Entry, member: Membership) -> None:
     target = _event(db, entry.conversation, entry.ref or 0)
     is_readable = target is not None and can_read(db, entry.sender, entry.conversation, target.seq)
     if target is None or not is_readable or target.kind != "msg" or target.body == "{}":
@@ -131,7 +131,7 @@ def _check_target(db: sqlite3.Connection, entry: Entry, member: Membership) -> N
         raise Rejected("not_yours", "only who wrote a message, or an owner of the room, can delete it")
 
 
-def _empty(db: sqlite3.Connection, conversation: int, seq: int) -> None:
+def _empty(db: Connection, conversation: int, seq: int) -> None:
     """Take the body of a message, and of every change to it, out of the log; their places stay."""
     db.execute(
         "UPDATE event SET body = '{}' WHERE conversation = ? AND (seq = ? OR (ref = ? AND kind = 'edit'))",
@@ -142,7 +142,7 @@ def _empty(db: sqlite3.Connection, conversation: int, seq: int) -> None:
 # Reading
 
 
-def membership(db: sqlite3.Connection, conversation: int, person: int) -> Membership | None:
+def membership(db: Connection, conversation: int, person: int) -> Membership | None:
     """Return what a person has to do with a conversation, None for nothing."""
     row = db.execute(
         "SELECT conversation, person, role, since, until, read FROM member WHERE conversation = ? AND person = ?",
@@ -151,13 +151,13 @@ def membership(db: sqlite3.Connection, conversation: int, person: int) -> Member
     return None if row is None else Membership(*row)
 
 
-def can_read(db: sqlite3.Connection, person: int, conversation: int, seq: int) -> bool:
+def can_read(db: Connection, person: int, conversation: int, seq: int) -> bool:
     """Tell whether a person may read an event: the one rule of access."""
     member = membership(db, conversation, person)
     return member is not None and member.since <= seq and (member.until is None or seq <= member.until)
 
 
-def read_for(db: sqlite3.Connection, person: int, conversation: int, after: int, limit: int = MAX_READ) -> Span:
+def read_for(db: Connection, person: int, conversation: int, after: int, limit: int = MAX_READ) -> Span:
     """Return what a person may read of a conversation behind `after`, at most `limit` events, oldest first.
 
     Raises Rejected "forbidden" for somebody who never was a member.
@@ -170,7 +170,7 @@ def read_for(db: sqlite3.Connection, person: int, conversation: int, after: int,
     return Span([Event(*row) for row in rows], first, head)
 
 
-def read_before(db: sqlite3.Connection, person: int, conversation: int, before: int, limit: int = MAX_READ) -> Span:
+def read_before(db: Connection, person: int, conversation: int, before: int, limit: int = MAX_READ) -> Span:
     """Return what a person may read in front of `before`: the last `limit` events, oldest first."""
     first, head = bounds_for(db, person, conversation)
     rows = db.execute(
@@ -181,7 +181,7 @@ def read_before(db: sqlite3.Connection, person: int, conversation: int, before: 
     return Span([Event(*row) for row in rows][::-1], first, head)
 
 
-def bounds_for(db: sqlite3.Connection, person: int, conversation: int) -> tuple[int, int]:
+def bounds_for(db: Connection, person: int, conversation: int) -> tuple[int, int]:
     """Return the first and the last seq that a person may read; the last is below the first where there is none."""
     member = membership(db, conversation, person)
     row = db.execute("SELECT first, head FROM conversation WHERE id = ?", (conversation,)).fetchone()
@@ -191,6 +191,19 @@ def bounds_for(db: sqlite3.Connection, person: int, conversation: int) -> tuple[
     return max(first, member.since), head if member.until is None else min(head, member.until)
 
 
-def _event(db: sqlite3.Connection, conversation: int, seq: int) -> Event | None:
+def _event(db: Connection, conversation: int, seq: int) -> Event | None:
     row = db.execute(f"SELECT {_COLUMNS} FROM event WHERE conversation = ? AND seq = ?", (conversation, seq)).fetchone()
     return None if row is None else Event(*row)
+
+
+# State, which is no event: the last value counts
+
+
+def mark(db: Connection, person: int, conversation: int, read: int) -> int:
+    """Note how far a member has read; it never goes back. Returns how far that is now."""
+    _, head = bounds_for(db, person, conversation)
+    row = db.execute(
+        "UPDATE member SET read = max(read, min(?, ?)) WHERE conversation = ? AND person = ? RETURNING read",
+        (read, head, conversation, person),
+    ).fetchone()
+    return int(row[0])

@@ -1,8 +1,8 @@
 """The tables of the chat, and how a database comes to have them.
 
 In: a connection to SQLite. Out: the same, with the tables of this version. `meta` has the schema's number and the
-epoch, which is another one for every database and after every restore, so that a client never takes an older history for the
-one it knows.
+epoch, which is another one for every database and after every restore, so that a client never takes an older history
+for the one it knows.
 
     meta                      key, value
     person, device            who there is, and with what they come in
