@@ -14,6 +14,7 @@ what a person may not read is neither pushed (`Room.allows`) nor pumped (`log.re
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable, Sequence
 from sqlite3 import Connection
 from typing import Final, NamedTuple, Protocol
@@ -170,6 +171,8 @@ class Hub:
     def publish(self, events: Sequence[Event]) -> None:
         """Hand committed events to whoever is there and may read them."""
         for event in events:
+            if event.kind == "join":
+                self._seat(event)
             room = self.rooms.get(event.conversation)
             if room is None:
                 continue
@@ -178,6 +181,31 @@ class Hub:
             for reader in list(room.readers):
                 if room.seats[reader.person].allows(event.seq):
                     reader.push(event.conversation, event.seq, frame)
+            if event.kind == "leave":
+                self._unseat(room, event)
+
+    def _seat(self, event: Event) -> None:
+        """Have whoever joins follow, on every connection."""
+        body = json.loads(event.body)
+        room = self.rooms.get(event.conversation)
+        if room is not None and body["person"] in room.seats:  # came back, and may read on
+            room.seats[body["person"]] = Seat(room.seats[body["person"]].since)
+        for reader in self.readers.get(body["person"], ()):
+            if event.conversation not in reader.cursors:
+                self.run(self._follow(reader, event.conversation))
+
+    async def _follow(self, reader: Reader, conversation: int) -> None:
+        try:
+            await self.enter(reader, conversation, None)
+        except Rejected:  # left again meanwhile
+            return
+        reader.pump()
+
+    def _unseat(self, room: Room, event: Event) -> None:
+        """Whoever has left reads what was said until then."""
+        person = json.loads(event.body)["person"]
+        if person in room.seats:
+            room.seats[person] = Seat(room.seats[person].since, event.seq)
 
     def tell(self, persons: Iterable[int], frame: str) -> None:
         """Send something that is no event to every connection of some persons; who has no room misses it."""
