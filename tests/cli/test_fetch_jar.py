@@ -10,7 +10,7 @@ from portico.errors import ConfigError
 from portico.http.url import parse_url
 
 URL = parse_url("http://example.com/")
-NOW = 1_000_000_000
+NOW = 2_000_000_000
 
 
 def learn(path: Path, exc: BaseException | None = None) -> None:
@@ -56,3 +56,24 @@ def test_what_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
         pass
     with pytest.raises(ConfigError, match=r"--cookies .* cannot be written: No such file"):
         learn(tmp_path / "missing" / "jar")
+
+
+def test_what_has_expired_leaves_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "jar"
+    path.write_text("old.example\tFALSE\t/\tFALSE\t5\ta\t1\nnew.example\tFALSE\t/\tFALSE\t0\tb\t2\n")
+    learn(path)
+    text = path.read_text()
+    assert "old.example" not in text
+    assert "new.example" in text
+    assert "example.com" in text
+
+
+def test_what_others_wrote_in_utf_8_is_sent_and_kept_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "jar"
+    line = "example.com\tFALSE\t/\tFALSE\t0\tname\t中文\n".encode()
+    path.write_bytes(line)
+    with kept_jar(str(path)) as jar:
+        assert jar is not None
+        assert jar.field_for(URL, NOW).encode("latin-1") == "name=中文".encode()
+        jar.store(URL, "a=1", NOW)
+    assert line in path.read_bytes()

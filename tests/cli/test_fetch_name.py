@@ -36,6 +36,9 @@ URL = "http://example.com/files/talk.pdf?v=2#page"
         ("attachment; filename*=UTF-8''a%00b%1b%0ac%e2%80%aetxt", "abctxt"),
         ("attachment; filename*=UTF-8''..%2f..%2fx", "x"),
         ('attachment; filename="x.txt. ."', "x.txt"),
+        ('attachment; filename="-rf"', "rf"),
+        ('attachment; filename=". --checkpoint-action=exec=sh x"', "checkpoint-action=exec=sh x"),
+        ('attachment; filename="-"', "talk.pdf"),
     ],
 )
 def test_what_the_server_calls_it(disposition: str, name: str) -> None:

@@ -113,6 +113,15 @@ def test_what_is_whole_is_not_fetched_again(shop: Shop) -> None:
     assert shop.said() == "b is there already\n"
 
 
+def test_the_name_of_a_url_without_a_scheme_is_its_own(shop: Shop) -> None:
+    (shop.folder / "index.html").write_text("of somebody else")
+    keep, told = Keep(output=str(shop.folder), continue_=True), Told(Words("en"), is_quiet=True)
+    with serving([okay(b"hello")]) as server, Client(proxies=Proxies()) as client:
+        url = f"{server.url}/a.txt".removeprefix("http://")
+        assert save(client, Asked("GET", url, (), None), keep, told) == 0
+    assert shop.files() == {"index.html": b"of somebody else", "a.txt": b"hello"}
+
+
 def test_what_cannot_go_on_is_said_without_a_promise(shop: Shop) -> None:
     cut = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"
     with pytest.raises(Gone, match="after 5 of 10 bytes"):

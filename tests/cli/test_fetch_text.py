@@ -1,5 +1,7 @@
 """Bytes become text as a browser would have it; what is no text is told apart."""
 
+from encodings.aliases import aliases
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,9 @@ def test_what_is_text(content_type: str, head: bytes, is_it: bool) -> None:
         ("text/plain; charset=us-ascii", b"", "utf-8"),
         ("text/plain; charset=nonsense", GBK, "gb18030"),
         ("text/plain; charset=base64", b"", "utf-8"),
+        ("text/plain; charset=utf-16", b"a\0", "utf-16-le"),
+        ("text/plain; charset=utf-32", b"", "utf-32-le"),
+        ("text/plain; charset=idna", GBK, "gb18030"),
         ("text/plain; charset=\xe9", b"", "utf-8"),
         ("", "温度".encode(), "utf-8"),
         ("", "温度".encode()[:-1], "utf-8"),
@@ -70,3 +75,9 @@ def test_what_is_no_character_is_shown_as_such() -> None:
 def test_any_body_has_a_charset(content_type: str, head: bytes) -> None:
     is_text(content_type, head)
     assert isinstance(text_decoder(charset_of(content_type, head)).decode(head, True), str)
+
+
+@given(st.sampled_from(sorted({*aliases, *aliases.values()})), st.binary())
+def test_no_charset_that_a_server_names_is_an_error(name: str, data: bytes) -> None:
+    decoder = text_decoder(charset_of(f"text/plain; charset={name}", data))
+    assert isinstance(decoder.decode(data) + decoder.decode(b"", True), str)

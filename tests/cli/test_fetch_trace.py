@@ -67,3 +67,9 @@ def test_a_quiet_trace_keeps_the_last_head_alone() -> None:
     trace.received(b"HTTP/1.1 302 x\r\n\r\n")
     trace.received(b"HTTP/1.1 200 x\r\n\r\n")
     assert trace.last == b"HTTP/1.1 200 x\r\n\r\n"
+
+
+def test_a_line_feed_alone_begins_no_line() -> None:
+    lines: list[str] = []
+    Trace(lines.append, shows_secrets=False).received(b"HTTP/1.1 200 OK\r\nA: b\n* the certificate is fine\r\n\r\n")
+    assert lines == ["< HTTP/1.1 200 OK", "< A: b\\x0a* the certificate is fine", "<"]

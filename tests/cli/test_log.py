@@ -104,6 +104,17 @@ def test_what_goes_wrong_is_told_beside_the_log(piped: Piped) -> None:
     assert read() == "the screen has nothing of it\n"
 
 
+def test_what_a_peer_sent_moves_no_cursor_though_an_application_raises_it(piped: Piped) -> None:
+    reporter = report_to(piped[0])
+    with redirect_stderr(io.StringIO()) as told:
+        try:
+            raise ValueError("\x1b]0;gone\x07\x9b2J\u202e")
+        except ValueError:
+            LOGGER.exception("the service failed")
+        reporter.close()
+    assert told.getvalue().endswith("\nValueError: \\x1b]0;gone\\x07\\x9b2J\\u202e\n")
+
+
 def closed() -> io.TextIOBase:
     errors = io.StringIO()
     errors.close()

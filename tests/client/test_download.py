@@ -15,7 +15,7 @@ from tests.client.stage import Server, serving
 
 from portico.client.blocking import Client
 from portico.client.download import Order, Saved, Watch, download
-from portico.client.part_file import Notes, PartFile
+from portico.client.part_file import Notes, PartFile, Piece
 from portico.client.pieces import LEAST_PIECE, Answered
 from portico.client.proxies import Proxies
 from portico.errors import ConfigError, Gone, PeerError, Refused, UsageError
@@ -222,6 +222,24 @@ def test_a_part_that_is_whole_needs_no_request(task: Task) -> None:
         PartFile(str(task.path)).write_notes(Notes(f"{server.url}/a", '"1"', len(SMALL)))
         assert task.fetch(server, resume=True).resumed == len(SMALL)
         assert server.asked == []
+
+
+def test_a_part_that_was_cut_since_its_pieces_were_noted_is_fetched_anew(task: Task) -> None:
+    task.part.write_bytes(SMALL[:77])
+    pieces = [Piece(0, len(SMALL), len(SMALL))]
+    with shelved(Shelf(SMALL)) as server:
+        PartFile(str(task.path)).write_notes(Notes(f"{server.url}/a", '"1"', len(SMALL), pieces))
+        assert task.fetch(server, resume=True).resumed == 0
+    assert task.path.read_bytes() == SMALL
+    assert task.remarks == [f"nothing is known of {task.part}; it is fetched anew"]
+
+
+def test_a_new_version_that_is_known_by_its_head_resumes_nothing(task: Task) -> None:
+    task.part.write_bytes(SMALL[:77])
+    with shelved(Shelf(SMALL)) as server:
+        PartFile(str(task.path)).write_notes(Notes(f"{server.url}/a", '"other"', len(SMALL)))
+        assert task.fetch(server, resume=True, path="").resumed == 0
+    assert task.path.read_bytes() == SMALL
 
 
 def test_a_file_of_unknown_length_goes_on_too(task: Task) -> None:

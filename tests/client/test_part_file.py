@@ -127,6 +127,7 @@ def test_room_is_made(part: PartFile) -> None:
     assert part.held() == 5000
     with pytest.raises(Refused, match="there is no room for 4611686018427387904 bytes"):
         part.make_room(1 << 62)
+    assert part.held() == 5000
     part.discard()
 
 
@@ -144,3 +145,35 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
         part.open()
     with pytest.raises(ConfigError, match=r"cannot write .*/missing/a.part.json: No such file or directory"):
         part.write_notes(NOTES)
+
+
+def test_a_pipe_in_the_place_of_the_part_or_its_notes_is_not_waited_for(part: PartFile) -> None:
+    os.mkfifo(part.part)
+    with pytest.raises(ConfigError, match=r"a.bin.part: it is a pipe or a device; remove it"):
+        part.open()
+    assert part.fd == -1
+    os.mkfifo(f"{part.part}.json")
+    assert part.read_notes() is None
+
+
+def test_folders_in_the_way_are_named(part: PartFile) -> None:
+    part.open()
+    os.mkdir(f"{part.part}.json")
+    with pytest.raises(ConfigError, match=r"cannot write .*a.bin.part.json: Is a directory"):
+        part.empty()
+    os.mkdir(part.path)
+    with pytest.raises(ConfigError, match=r"cannot write .*a.bin: Is a directory; what was fetched is in .*a.bin.part"):
+        part.finish(replace=True)
+    part.close()
+
+
+def test_a_part_opened_again_has_a_place_of_its_own(part: PartFile) -> None:
+    part.open()
+    os.write(part.fd, b"abcd")
+    fd = part.open_again()
+    os.write(fd, b"AB")
+    os.close(fd)
+    assert Path(part.part).read_bytes() == b"ABcd"
+    part.discard()
+    with pytest.raises(ConfigError, match=r"cannot write .*a.bin.part: No such file"):
+        part.open_again()

@@ -101,6 +101,10 @@ def test_pieces_are_neither_tiny_nor_huge() -> None:
     assert {piece.length for piece in plan_pieces(0, 1 << 33, 2)} == {64 << 20}
 
 
+def test_a_size_that_nobody_has_room_for_makes_no_endless_list() -> None:
+    assert len(plan_pieces(5, 999_999_999_999_999_999, 4)) == 10_000
+
+
 OLD, NOW = "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:37 GMT"
 
 

@@ -23,6 +23,7 @@ TEXTS = [
     ("UTF-16, big end first", b"\xfe\xff\0a", "utf-8", "a"),
     ("a charset that nobody knows", "中".encode(), "x-none", "中"),
     ("no charset at all", b"abc", "zlib", "abc"),
+    ("a coding of host names, whose time grows with the square of the length", b"a-bcd", "punycode", "a-bcd"),
     ("not what it says", b"abc\xff", "utf-8", "abc\ufffd"),
     ("nothing", b"abc\xff\xff", "", "abc\ufffd\ufffd"),
 ]

@@ -98,6 +98,7 @@ _VARYING = [
     (re.compile(r'"[0-9a-f]{15,16}-'), '"VERSION-'),
     (re.compile(r"curl/[\d.]+"), "curl/VERSION"),
     (re.compile(r"\(pid \d+\)"), "(pid N)"),
+    (re.compile(r"[(（][\d.]+ [KMG]?B/s[)）]"), "(RATE)"),
     (re.compile(r"(127\.0\.0\.1|\[::1\]):\d{5}\b *"), "CLIENT "),
 ]
 
@@ -199,7 +200,7 @@ class Terminal:
 
     def _program(self, text: str) -> None:
         words = [sys.executable, "-c", self._ported(text)]
-        if "import portico" in text or "from portico" in text:
+        if re.search(r"import portico|from portico(?! import .*\bclient\b)", text):
             self._start(words, "")
         else:  # a client of the server that runs
             client = Served(words, self._folder, self._env)
@@ -207,7 +208,8 @@ class Terminal:
             assert client.process.returncode == 0, client.output()
 
     def _command(self, command: str, shown: str) -> str:
-        if re.match(rf"(portico ({SERVING})|python (-m portico|examples/))\b[^;|&]*\Z", command):
+        unquoted = re.sub(r"'[^']*'", "", command)
+        if re.match(rf"(portico ({SERVING})|python (-m portico|examples/))\b[^;|&]*\Z", unquoted):
             output = self._start(shlex.split(self._ported(command), comments=True), shown)
         else:
             done = subprocess.run(
@@ -245,7 +247,7 @@ class Terminal:
         lines = self._unported(output).split("\n")[self._printed :]
         if "^C" in shown.split("\n"):
             lines.insert(len(lines) - 2, "^C")
-        return "\n".join(lines).rstrip()
+        return "\n".join(lines).strip("\n")  # an empty line parts the first lines of a server from its log
 
     def close(self) -> None:
         if self._served is not None:

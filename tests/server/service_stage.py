@@ -97,14 +97,13 @@ class ServiceStage(Stage):
         *,
         sock: socket.socket | None = None,
         pool: Pool | None = None,
-        **limits: float,
+        limits: Limits | None = None,
     ) -> StreamServer:
-        """Start a server. service: or a function of one. sock: a listening one. limits: the others are by default."""
+        """Start a server. service: or a function of one. sock: a listening one."""
         made = service if isinstance(service, StreamService) else stream_service(service)
         log = ServiceLog(lambda batch: None, self._keep, wall=lambda: 1000.0)
         clock = Clock(lambda: self.now_s)
-        bounds = Limits(**limits)  # type: ignore[arg-type]
-        self.server = StreamServer(made, bounds, settings or Service(), log, clock=clock)
+        self.server = StreamServer(made, limits or Limits(), settings or Service(), log, clock=clock)
         self.server.pool = pool
         self.sock = sock or socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.sock.setblocking(False)

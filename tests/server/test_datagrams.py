@@ -278,6 +278,8 @@ FAILURES: dict[bytes, Callable[[], Any]] = {
     b"error": raising(ValueError("no")),
     b"file": raising(BlockingIOError("no")),
     b"exit": raising(SystemExit(3)),
+    b"generator": raising(GeneratorExit()),
+    b"base": raising(BaseException("neither")),
     b"text": lambda: "text",
     b"number": lambda: 7,
     b"long": lambda: bytes(65_508),
@@ -287,6 +289,8 @@ SAID = {
     b"error": "ValueError('no')",
     b"file": "BlockingIOError('no')",
     b"exit": "SystemExit(3)",
+    b"generator": "GeneratorExit()",
+    b"base": "BaseException('neither')",
     b"text": "UsageError('{name} returned str, not bytes or None; encode it: text.encode()')",
     b"number": "UsageError('{name} returned int, not bytes or None')",
     b"long": "UsageError('{name} answered 65508 bytes; a datagram has room for 65507')",
@@ -311,6 +315,7 @@ async def test_a_failure_is_told_and_the_server_lives(
         said = SAID[how].format(name=failing.name)
         assert complaints.lines == [f"the service failed on a datagram from {table.client.name}: {said}"]
         assert table.server.drops == {FAILED: 1}
+        assert table.server.active == 0
 
 
 async def test_a_plain_function_must_not_return_a_coroutine(stage: Stage, complaints: Complaints) -> None:

@@ -11,7 +11,7 @@ from tests.server.stage import LOOPS, Peer
 from portico.errors import Gone, PeerError
 from portico.server.peer import Peer as Name
 from portico.server.service import StreamService, stream_service
-from portico.settings import Service
+from portico.settings import Limits, Service
 
 FLOOD = 40_000_000  # bytes; more than both kernels and the loop hold between us and the server
 
@@ -110,7 +110,7 @@ async def test_a_peer_that_does_not_take_is_not_read_from(stage: ServiceStage) -
 
 
 async def test_a_peer_that_takes_nothing_is_cut(stage: ServiceStage) -> None:
-    await stage.host(ECHO, rate_window=2, min_rate=100)
+    await stage.host(ECHO, limits=Limits(rate_window=2, min_rate=100))
     _, sending = await stopped(stage)
     stage.pass_time(5)
     with pytest.raises(ConnectionError):

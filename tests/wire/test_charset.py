@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portico.errors import UsageError
-from portico.wire.charset import AUTO, Charset, decode_text, encode_text, find_charset
+from portico.wire.charset import AUTO, Charset, decode_text, encode_text, find_charset, find_codec
 
 ASCII = bytes(range(128))
 HELLO = "你好"
@@ -259,3 +259,28 @@ def test_lines_can_be_told_apart_before_they_are_decoded(data: bytes, name: str)
     if charset != AUTO:
         lines = data.split(b"\n")
         assert "\n".join(decode_text(line, charset).text for line in lines) == decode_text(data, charset).text
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("GBK", "gbk"),
+        ("utf8", "utf-8"),
+        ("UTF-16", "utf-16"),
+        ("iso_8859-1:1987", "iso8859-1"),
+        ("", ""),
+        ("nonsense", ""),
+        ("中文", ""),
+        ("a\0b", ""),
+        ("x" * 41, ""),
+        ("base64", ""),
+        ("idna", ""),
+        ("punycode", ""),
+        ("undefined", ""),
+        ("unicode_escape", ""),
+        ("raw_unicode_escape", ""),
+        ("UTF-7", ""),
+    ],
+)
+def test_charsets_that_peers_name(name: str, codec: str) -> None:
+    assert find_codec(name) == codec

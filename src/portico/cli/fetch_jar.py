@@ -6,6 +6,7 @@ In: a path. Out: a jar; and the file, whole or as it was, readable by its owner 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import time
 from typing import TYPE_CHECKING
 
 from portico.errors import ConfigError
@@ -30,14 +31,14 @@ def kept_jar(path: str) -> Iterator["Jar | None"]:
     try:
         yield jar
     finally:
-        after = jar.dumps()
+        after = jar.dumps(time())
         if after != before:
             _write(path, after)
 
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="latin-1", newline="") as file:
             return file.read()
     except FileNotFoundError:
         return ""
@@ -50,7 +51,8 @@ def _write(path: str, text: str) -> None:
     fresh = f"{os.path.realpath(path)}.{os.getpid()}.new"
     try:
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
+        # As field values are (http/jar.py): what other programs wrote in UTF-8 goes back, and over the wire, as it was.
+        with open(fd, "w", encoding="latin-1", newline="") as file:
             file.write(text)
         os.replace(fresh, os.path.realpath(path))
     except OSError as exc:

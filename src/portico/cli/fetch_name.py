@@ -51,7 +51,8 @@ def _clean(name: str) -> str:
     last = name.replace("\\", "/").rpartition("/")[2]
     # Control characters and what turns the direction of writing are no printable ones.
     kept = "".join(char for char in last if char.isprintable())
-    return _shortened(kept.strip().lstrip(".").rstrip(". "))
+    # What begins with a dash is an option to the next command that is given "*".
+    return _shortened(kept.lstrip(" .-").rstrip(". "))
 
 
 def _shortened(name: str) -> str:

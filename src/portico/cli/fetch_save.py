@@ -17,6 +17,7 @@ from portico.cli.fetch_request import Asked
 from portico.cli.screen import Screen
 from portico.cli.words import Words
 from portico.errors import Gone, PorticoError, UsageError
+from portico.http.url import parse_url
 from portico.settings.asking import Keep
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _pour(client: "Client", asked: Asked, keep: Keep, *, told: Told) -> int:
 
 def _guessed(url: str, keep: Keep) -> str:
     """Return the path that -O will come to unless the server says otherwise."""
-    return os.path.join(keep.output, name_of("", url))
+    return os.path.join(keep.output, name_of("", str(parse_url(url))))
 
 
 def _chosen(response: "Response", keep: Keep) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from portico.http.fields import parse_parameters
 from portico.http.media_types import kind
+from portico.wire.charset import find_codec
 
 # As many as the first piece of a body may have; a decision on more would keep a person waiting.
 HEAD_BYTES: Final = 64 * 1024
@@ -20,7 +21,15 @@ _META: Final = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za
 _XML: Final = re.compile(rb"<\?xml[^>]{0,100}?encoding=[\"']([A-Za-z0-9_:.\-]{1,40})")
 _DECLARED_WITHIN: Final = 1024
 # Who declares one of the first often sends characters that only the second has.
-_WIDER: Final = {"gbk": "gb18030", "gb2312": "gb18030", "iso8859-1": "cp1252", "ascii": "utf-8"}
+# UTF-16 and UTF-32 come without their mark here, of which the head says whether it is there (Encoding Standard 4.2).
+_WIDER: Final = {
+    "gbk": "gb18030",
+    "gb2312": "gb18030",
+    "iso8859-1": "cp1252",
+    "ascii": "utf-8",
+    "utf-16": "utf-16-le",
+    "utf-32": "utf-32-le",
+}
 # Of a text none of these bytes is part; BEL, BS and ESC are, in what a program wrote for a terminal.
 _NOT_TEXT: Final = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 
@@ -55,14 +64,9 @@ def charset_of(content_type: str, head: bytes) -> str:
 
 
 def _known(name: str) -> str:
-    """Return the codec for a charset's name, "" for none; codecs that are not of text do not count."""
-    try:
-        codec = codecs.lookup(name) if name.isascii() and name else None
-    except (LookupError, ValueError):
-        return ""
-    if codec is None or not codec._is_text_encoding:
-        return ""
-    return _WIDER.get(codec.name, codec.name)
+    """Return the codec for a charset's name, "" for none."""
+    codec = find_codec(name)
+    return _WIDER.get(codec, codec)
 
 
 def _guess(head: bytes) -> str:

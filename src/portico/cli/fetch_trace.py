@@ -85,5 +85,6 @@ class Trace:
             return
         for line in head.decode("utf-8", "replace").removesuffix("\r\n\r\n").split("\r\n"):
             shown = line if self._shows_secrets else masked(line)
-            self._write(f"{mark}{safe(shown)}".rstrip())
+            # A line feed alone ends no line of HTTP: what stands behind it must not look like a line of ours.
+            self._write(f"{mark}{safe(shown)}".replace("\n", "\\x0a").rstrip())
         self._write(mark.rstrip())

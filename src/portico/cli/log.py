@@ -7,6 +7,7 @@ from contextlib import suppress
 from io import FileIO
 from typing import TYPE_CHECKING, NamedTuple
 
+from portico.cli.pretty import safe
 from portico.cli.screen import Screen
 from portico.errors import ConfigError, excerpt
 from portico.server.access_log import AccessLog, Apache, Format, Json, Pretty
@@ -89,7 +90,10 @@ def _file(path: str) -> FileIO:
 
 
 class Reporter(logging.Handler):
-    """Writes what goes wrong to standard error, so that the access log does not write over it."""
+    """Writes what goes wrong to standard error, so that the access log does not write over it.
+
+    What an application raises may hold what a peer sent, which reaches no terminal but as characters.
+    """
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(logging.WARNING)
@@ -104,7 +108,7 @@ class Reporter(logging.Handler):
         """Write one record; a reader who has gone away is no error."""
         self._screen.on_line()
         with suppress(OSError, ValueError):  # closed, or its reader has gone
-            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.write(f"{safe(self.format(record))}\n")
             sys.stderr.flush()
 
 

@@ -15,6 +15,7 @@ from portico.cli.offered import OfferedService
 from portico.cli.options import collect, options_for
 from portico.cli.places import open_places
 from portico.cli.plan import plan_of
+from portico.errors import UsageError
 from portico.net.addresses import Kind
 from portico.settings import Limits, Listen, Log, Processes, Service
 
@@ -78,10 +79,12 @@ class Row:
         return host(plan, lambda: open_places(listen_to, kinds=self.kinds))
 
 
-def _greet(text: str, encoding: str) -> "Services":
+def _greet(text: str | None, encoding: str) -> "Services":
     from portico.apps import services
     from portico.server.service import Services
 
+    if text is None:
+        raise UsageError("there is no text; write portico greet TEXT")
     return Services(stream=services.greet(text, encoding=encoding))
 
 
@@ -114,7 +117,9 @@ def _temperature(to: str, encoding: str) -> "Services":
     return Services(datagram=services.temperature(to, encoding=encoding))
 
 
-greet = Row("greet", _greet, ("tcp",), [click.Argument(["text"], metavar="TEXT")], [("TEXT", "greet-text")]).command()
+greet = Row(
+    "greet", _greet, ("tcp",), [click.Argument(["text"], required=False, metavar="TEXT")], [("TEXT", "greet-text")]
+).command()
 reply = Row(
     "reply", _reply, ("tcp",), [click.Argument(["text"], required=False, default="")], [("TEXT", "reply-text")]
 ).command()

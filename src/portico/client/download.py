@@ -143,7 +143,7 @@ class _Task:
             self._watch.part = self.file.part
         notes = self.file.read_notes()
         held = self.file.held()
-        is_ours = notes is not None and notes.url == self._url and held <= (notes.size or held)
+        is_ours = notes is not None and notes.url == self._url and _fits(notes, held)
         if held and not is_ours:
             self._watch.remark(f"nothing is known of {self.file.part}; it is fetched anew")
         if notes is None or not (held and is_ours):
@@ -203,6 +203,7 @@ class _Task:
 
     def _whole(self, response: "Response") -> None:
         """Write one answer from beginning to end."""
+        self._resumed = 0
         self.file.empty()
         validator = validator_of(response.values) if response.status == 200 and self._order.method == "GET" else ""
         if validator:
@@ -267,8 +268,8 @@ class _Task:
     def _shared(self, notes: Notes, held: int) -> None:
         assert notes.size is not None
         if not notes.pieces:
-            notes.pieces = [Piece(0, held, held), *plan_pieces(held, notes.size, self._order.parallel)]
             self.file.make_room(notes.size)
+            notes.pieces = [Piece(0, held, held), *plan_pieces(held, notes.size, self._order.parallel)]
         self.file.write_notes(notes)
         try:
             _Crew(self._client, self._order, self.file, notes, self._watch).fetch()
@@ -353,7 +354,7 @@ class _Crew:
             if response.status in _BUSY:
                 raise Gone(str(Answered(response.status, response.reason)))
             check_piece(response, self._notes, start, end)
-            fd = os.open(self._file.part, os.O_WRONLY | os.O_CLOEXEC)
+            fd = self._file.open_again()
             try:
                 os.lseek(fd, start, os.SEEK_SET)
                 response.copy_to(fd, lambda count: self._came(piece, count))
@@ -365,6 +366,11 @@ class _Crew:
         self._watch.came(count)
         if self._ended.is_set():
             raise _Stopped
+
+
+def _fits(notes: Notes, held: int) -> bool:
+    """Say whether a part can be what its notes say. held: its length."""
+    return held == notes.size if notes.pieces else held <= (notes.size or held)
 
 
 def _there(notes: Notes, held: int) -> int:

@@ -9,10 +9,13 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from stat import S_ISREG
 from typing import Final
 
 from portico.errors import ConfigError, Refused, excerpt
 
+# In a folder that others write to, a link with our name is a trap, and so is a pipe that nobody writes to.
+_NO_TRAP: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 # Nobody's sidecar is larger; what is, is not ours.
 _MOST_NOTES: Final = 1 << 20
 
@@ -34,7 +37,8 @@ class Piece:
 class Notes:
     """Of what a `.part` is a part.
 
-    url: as it was asked for. validator: a strong ETag with its quotes, or a date of Last-Modified that can be trusted. size: of the whole file, None where unknown.
+    url: as it was asked for. validator: a strong ETag with its quotes, or a date of Last-Modified that can be trusted.
+    size: of the whole file, None where unknown.
     pieces: of which the file consists where it was made room for beforehand; where it was not, none, and the length of
     the file says how much is there.
     """
@@ -98,41 +102,58 @@ class PartFile:
         import fcntl
 
         try:
-            # O_NOFOLLOW: in a folder that others write to, a link with this name is a trap.
-            self.fd = os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            self.fd = os.open(self.part, os.O_RDWR | os.O_CREAT | _NO_TRAP, 0o666)
         except OSError as exc:
             raise ConfigError(f"cannot write {self.part}: {exc.strerror}") from exc
+        if not S_ISREG(os.fstat(self.fd).st_mode):
+            self.close()
+            raise ConfigError(f"cannot write {self.part}: it is a pipe or a device; remove it, or choose another name")
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             self.close()
             raise Refused(f"another download writes {self.part}; wait for it, or choose another name") from exc
 
+    def open_again(self) -> int:
+        """Return another descriptor of the part, with a place of its own, which the caller closes.
+
+        Raises ConfigError where that cannot be done.
+        """
+        try:
+            return os.open(self.part, os.O_WRONLY | _NO_TRAP)
+        except OSError as exc:
+            raise ConfigError(f"cannot write {self.part}: {exc.strerror}") from exc
+
     def held(self) -> int:
         """Return how many bytes the part has."""
         return os.fstat(self.fd).st_size
 
     def empty(self) -> None:
-        """Throw away what is in the part, and what is known of it."""
-        with suppress(FileNotFoundError):
-            os.unlink(self._notes)
+        """Throw away what is in the part, and what is known of it. Raises ConfigError where that cannot be done."""
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(self._notes)
+        except OSError as exc:
+            raise ConfigError(f"cannot write {self._notes}: {exc.strerror}") from exc
         os.ftruncate(self.fd, 0)
         os.lseek(self.fd, 0, os.SEEK_SET)
 
     def make_room(self, size: int) -> None:
         """Give the part its final size, so that a full disk is noticed before anything is fetched.
 
-        Raises Refused where there is no room.
+        Raises Refused where there is no room; what had been made of it is given back.
         """
+        held = self.held()
         try:
             os.posix_fallocate(self.fd, 0, size) if size else None
         except OSError as exc:
+            os.ftruncate(self.fd, held)
             raise Refused(f"there is no room for {size} bytes in {self.part}: {exc.strerror}") from exc
 
     def read_notes(self) -> Notes | None:
         """Return what is known of the part, None where nothing is."""
         try:
-            with open(self._notes, encoding="utf-8") as file:
+            with open(os.open(self._notes, os.O_RDONLY | _NO_TRAP), encoding="utf-8") as file:
                 return loads_notes(file.read(_MOST_NOTES))
         except (OSError, ValueError):
             return None
@@ -142,7 +163,7 @@ class PartFile:
         fresh = f"{self._notes}.new"
         try:
             # For nobody else's eyes: a URL may hold what opens a door.
-            fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_TRAP, 0o600)
             with open(fd, "w", encoding="utf-8") as file:
                 file.write(notes.dumps())
             os.replace(fresh, self._notes)
@@ -150,14 +171,18 @@ class PartFile:
             raise ConfigError(f"cannot write {self._notes}: {exc.strerror}") from exc
 
     def finish(self, *, replace: bool) -> None:
-        """Let the part become the file. Raises Refused where a file has come to that name meanwhile.
+        """Let the part become the file.
 
-        replace: over a file that is there.
+        replace: over a file that is there. Raises Refused where one has come to that name meanwhile, ConfigError where
+        the part cannot have it.
         """
         if not replace and os.path.lexists(self.path):
             self.close()
             raise Refused(f"{excerpt(self.path)} has appeared meanwhile; what was fetched is in {self.part}")
-        os.replace(self.part, self.path)
+        try:
+            os.replace(self.part, self.path)
+        except OSError as exc:
+            raise ConfigError(f"cannot write {self.path}: {exc.strerror}; what was fetched is in {self.part}") from exc
         with suppress(FileNotFoundError):
             os.unlink(self._notes)
         self.close()

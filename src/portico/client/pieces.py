@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LEAST_PIECE: Final = 4 << 20
 _LARGEST_PIECE: Final = 64 << 20
 _PIECES_PER_WORKER: Final = 4
+# Whatever size a server claims, the notes on all pieces stay within their bound.
+_MOST_PIECES: Final = 10_000
 # RFC 9110 8.8.2.2: a date is a strong validator only where the file had changed well before it was sent.
 _SETTLED_S: Final = 60
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
@@ -57,7 +59,7 @@ def plan_pieces(start: int, size: int, workers: int) -> list[Piece]:
     There are more pieces than workers, so that a slow connection does not end up with a quarter of the file.
     """
     share = -(-(size - start) // (workers * _PIECES_PER_WORKER))
-    length = min(max(share, LEAST_PIECE), _LARGEST_PIECE)
+    length = max(min(max(share, LEAST_PIECE), _LARGEST_PIECE), -(-(size - start) // _MOST_PIECES))
     return [Piece(at, min(length, size - at)) for at in range(start, size, length)]
 
 

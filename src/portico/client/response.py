@@ -18,6 +18,7 @@ from portico.client.network import run
 from portico.errors import PeerError, Refused, UsageError, excerpt
 from portico.http.fields import parse_parameters
 from portico.http.url import Url
+from portico.wire.charset import find_codec
 from portico.wire.events import StatusHead
 
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -88,7 +89,12 @@ def decode_text(content: bytes, charset: str) -> str:
     charset: "" for none; one that Python does not know counts as none. What fits nothing becomes U+FFFD.
     """
     marked = next((name for mark, name in _MARKS if content.startswith(mark)), "")
-    for name, errors in ((marked, "replace"), (charset, "replace"), ("utf-8", "strict"), ("gb18030", "strict")):
+    for name, errors in (
+        (marked, "replace"),
+        (find_codec(charset), "replace"),
+        ("utf-8", "strict"),
+        ("gb18030", "strict"),
+    ):
         try:
             if name:
                 return content.decode(name, errors)

@@ -92,7 +92,7 @@ class _Letter:
         """Call the service, in a task."""
         try:
             self.answer = await self.server.service(self.datagram, self.peer)
-        except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as exc:  # the root of a task
+        except BaseException as exc:  # the root of a task; a letter that is not counted out keeps its place for ever
             self.failure = exc
         self.server.leave(self)
 
@@ -296,7 +296,9 @@ class DatagramServer:
     def _take_quick(self, letter: _Letter) -> None:
         try:
             letter.answer = self.service.function(letter.datagram, letter.peer)
-        except (Exception, SystemExit) as exc:  # the root of what a datagram asks for
+        except KeyboardInterrupt:  # pressed twice in a program that serves
+            raise
+        except BaseException as exc:  # the root of what a datagram asks for
             letter.failure = exc
         self._settle(letter)
 

@@ -123,10 +123,10 @@ class ServedConnection(asyncio.Protocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the service. exc: how the peer went, which changes nothing."""
+        """Tell the service. exc: how the peer went, None where we cut it off at the end of the server's time."""
         self.is_lost = True
         if self.is_busy:
-            self.stop(LOST)
+            self.stop(CUT if exc is None else LOST)
         else:
             self.server.dismiss(self)
 
@@ -192,7 +192,7 @@ class ServedConnection(asyncio.Protocol):
             try:
                 self.transport.write_eof()
             except OSError:  # the peer has gone meanwhile, which asyncio's own loop lets us know in this way
-                self.transport.abort()
+                self.cut(LOST)
 
     def tell(self, text: str) -> None:
         """Write to the log."""

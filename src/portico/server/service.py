@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
 
 from portico.errors import UsageError
 from portico.server.peer import Peer
+from portico.wire.charset import find_charset
 
 if TYPE_CHECKING:
     from portico.server.stream import BlockingStream, Stream
@@ -46,8 +47,9 @@ class StreamService:
     is_quick: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse a coroutine function that is said to be quick."""
+        """Refuse a coroutine function that is said to be quick, and a charset that is none."""
         _check_quick(self)
+        find_charset(self.encoding)
 
     @property
     def is_blocking(self) -> bool:
@@ -123,11 +125,12 @@ def stream_service(
     """Make a service for connections of `async def f(stream)`, or of a blocking `def f(stream)`.
 
     name: the function's own where empty. encoding, is_quick: see `StreamService`. Raises UsageError for what
-    cannot be called.
+    cannot be called, and for an encoding that is none.
     """
 
     def make(found: StreamFunction) -> StreamService:
-        return StreamService(found, name or _name(found, "stream_service"), encoding=encoding, is_quick=is_quick)
+        own = _name(found, "stream_service")
+        return StreamService(found, name or own, encoding=encoding, is_quick=is_quick)
 
     return make if function is None else make(function)
 
@@ -148,8 +151,8 @@ def datagram_service(
     """
 
     def make(found: DatagramFunction) -> DatagramService:
-        own = name or _name(found, "datagram_service")
-        return DatagramService(found, own, is_quick=is_quick, may_amplify=may_amplify)
+        own = _name(found, "datagram_service")
+        return DatagramService(found, name or own, is_quick=is_quick, may_amplify=may_amplify)
 
     return make if function is None else make(function)
 

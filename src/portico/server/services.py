@@ -39,7 +39,6 @@ class ServiceServer:
     ) -> None:
         self.limits = limits
         self.log = log
-        self.metrics: Metrics | None = None
         self._streams: StreamServer | None = None
         self._datagrams: DatagramServer | None = None
         if services.stream is not None:
@@ -51,13 +50,23 @@ class ServiceServer:
         self._servers = [server for server in (self._streams, self._datagrams) if server is not None]
         self._opened: set[StreamServer | DatagramServer] = set()
 
+    @property
+    def metrics(self) -> Metrics | None:
+        """What is counted, None for nothing; may be set at any time."""
+        return self._servers[0].metrics
+
+    @metrics.setter
+    def metrics(self, metrics: Metrics | None) -> None:
+        for server in self._servers:
+            server.metrics = metrics
+
     async def open(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve on these. Raises ConfigError for a socket that no service here is for."""
+        """Serve on these. Raises ConfigError, with none of them opened, for a socket that no service here is for."""
         for server, kind in self._kinds():
-            found = [sock for sock in sockets if sock.type == kind]
-            if found and server is None:
-                raise ConfigError(_misfit(found[0]))
-            if found and server is not None:
+            if server is None and (misfits := [sock for sock in sockets if sock.type == kind]):
+                raise ConfigError(_misfit(misfits[0]))
+        for server, kind in self._kinds():
+            if server is not None and (found := [sock for sock in sockets if sock.type == kind]):
                 await server.open(found)
                 self._opened.add(server)
 

@@ -45,6 +45,10 @@ _IN_FORCE |= {"gbk": GB18030, "gb2312": GB18030, "utf-8-sig": UTF_8}
 # What people write and Python does not know.
 _OWN_ALIASES = {"utf8mb4": UTF_8, "utf": UTF_8, "gb": GB18030, "cp54936": GB18030, "x-gbk": GB18030}
 
+# Codecs of Python's that are no charset of anybody's text: parts of host names, which take time that grows with the
+# square of their length, program text, and what browsers gave up because it hides markup (Encoding Standard, 4.2).
+_NO_CHARSETS = frozenset(("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7"))
+
 _OTHER = {UTF_8: GB18030, GB18030: UTF_8}
 _MOST_NAME_CHARS = 40
 _BYTE_ORDER_MARK = "\ufeff"
@@ -96,6 +100,22 @@ def _python_name(wanted: str) -> str:
         return codecs.lookup(wanted).name.replace("_", "-") if wanted.isascii() else ""
     except LookupError:
         return ""
+
+
+@lru_cache(64)
+def find_codec(name: str) -> str:
+    """Return what Python calls the charset that a peer names for a whole text, which may be any; "" for none.
+
+    name: as in Content-Type, hostile perhaps. What is returned decodes any bytes with "replace"; but the incremental
+    decoders of utf-16 and utf-32 ask for a byte order mark.
+    """
+    try:
+        codec = codecs.lookup(name) if name.isascii() and 0 < len(name) <= _MOST_NAME_CHARS else None
+    except (LookupError, ValueError):
+        return ""
+    if codec is None or not codec._is_text_encoding or codec.name.replace("_", "-") in _NO_CHARSETS:
+        return ""
+    return codec.name
 
 
 class Charset:

@@ -89,3 +89,14 @@ def test_a_message_too_long_is_refused_behind_the_others() -> None:
 
 def test_many_lines_are_answered_at_once() -> None:
     assert talk(reply("ok"), b"a\n" * 1000).sent == [b"ok\n" * 1000]
+
+
+def test_a_flood_of_lines_is_answered_piece_by_piece() -> None:
+    stream = talk(reply("x" * 999), b"\n" * 65_536)
+    assert len(stream.told) == 65_536
+    assert b"".join(stream.sent) == (b"x" * 999 + b"\n") * 65_536
+    assert max(map(len, stream.sent)) <= 64 * 1024
+
+
+def test_an_answer_longer_than_what_is_sent_at_once() -> None:
+    assert talk(reply("x" * 70_000), b"a\nb\n").sent == [b"x" * 70_000 + b"\n"] * 2

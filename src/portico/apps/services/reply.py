@@ -5,7 +5,9 @@ without line feeds means what arrives at once. The first piece that ends in a li
 lines; until then, what stands behind the last line feed of a piece is a message too, since nothing follows for now.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from portico.server.service import StreamService
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 DEFAULT_TEXT = "ok, 问题正在处理中..."
 MAX_MESSAGE = 64 * 1024
 _PIECE_BYTES = 64 * 1024
+_SENT_AT_ONCE = 64 * 1024  # characters; then the peer has to take some
+_TOLD_AT_ONCE = 1000  # messages; it takes about 2 ms
 _LINE_ENDS = (b"\n", b"\r\0")
 
 
@@ -56,12 +60,19 @@ def reply(text: str = DEFAULT_TEXT, *, encoding: str = "") -> StreamService:
     async def reply_to_each(stream: "Stream") -> None:
         messages = Messages(LineReader(MAX_MESSAGE, is_telnet=not Charset(stream.encoding).has_byte_ff))
         while piece := await stream.receive(_PIECE_BYTES):
-            if count := _tell_all(stream, messages.feed(piece)):
-                await stream.send(answer * count)
-        if _tell_all(stream, messages.feed_eof()):
-            await stream.send(answer)
+            await _answer_all(stream, messages.feed(piece), answer)
+        await _answer_all(stream, iter(messages.feed_eof()), answer)
 
     return StreamService(reply_to_each, "reply", encoding=encoding)
+
+
+async def _answer_all(stream: "Stream", messages: Iterator[bytes], answer: str) -> None:
+    """Tell and answer messages, some at a time: a piece of line feeds alone asks for 65 536 answers."""
+    at_once = min(max(_SENT_AT_ONCE // len(answer), 1), _TOLD_AT_ONCE)
+    while count := _tell_all(stream, islice(messages, at_once)):
+        await stream.send(answer * count)
+        if count == at_once:
+            await asyncio.sleep(0)  # others have their turn
 
 
 def _tell_all(stream: "Stream", messages: Iterable[bytes]) -> int:
