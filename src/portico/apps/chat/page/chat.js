@@ -1,11 +1,13 @@
 // The connection of a page to the chat: one WebSocket of portico.chat.v1, which comes back by itself.
 //
 //   start -> connect -> hello(have, epoch) -> welcome -> the store is told, the outbox flows
+//                   -> ask "me": the store is told what there is
 //   ask, get            an answer, or a Refusal; "offline" where nobody can be asked now
 //   send                into the outbox; it goes when it can, in order, once
 //
 // Events of a Connection: "state" (detail: "connecting", "online", "waiting", "ended"), "frame" (each frame that the
-// store has no use for), "auth" (the token is nobody's any more).
+// store has no use for, and "st"), "me" (the answer to "me", at each connection and whenever the list has changed), "auth"
+// (the token is nobody's any more).
 
 import { Outbox } from "./outbox.js";
 
@@ -15,6 +17,7 @@ const ANSWER_MS = 20_000;
 const QUIET_MS = 30_000; // nothing heard for so long: is the server still there?
 const PROBE_MS = 6_000;
 const TYPING_EVERY_MS = 3_000;
+const MAX_NAMES = 200;
 
 /** What the server, or the lack of one, said no with. code: a word. retry: seconds, or undefined for never. */
 export class Refusal extends Error {
@@ -33,7 +36,7 @@ export function makeId() {
 
 /** Return the WebSocket's address for a server's address, by default the page's own. */
 export function socketAddress(base = location.href) {
-  const url = new URL("/ws", base);
+  const url = new URL("/socket", base);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }
@@ -54,6 +57,12 @@ export class Connection extends EventTarget {
     this.max_text = 8192;
     this.next_try_ms = 0;
     this.#owner = owner;
+    store.addEventListener("change", () => this.#askNames());
+    store.addEventListener("moved", ({ detail: { conversation, event } }) => {
+      if (event.b.person === store.me || !conversation.is_listed) {
+        this.#refreshSoon();
+      }
+    });
   }
 
   #owner;
@@ -67,6 +76,8 @@ export class Connection extends EventTarget {
   #heard_ms = 0;
   #typed = new Map();
   #last_read = new Map();
+  #refresh = 0;
+  #is_naming = false;
 
   /** Connect, and stay connected until stop. */
   async start() {
@@ -253,7 +264,13 @@ export class Connection extends EventTarget {
     page: (frame) => this.#answer(frame.id, (waiter) => waiter.done(frame)),
     err: (frame) => this.#refused(frame),
     ack: (frame) => this.outbox.acknowledged(frame),
-    nack: (frame) => this.outbox.refused(frame),
+    nack: (frame) => {
+      if (frame.code === "auth") {
+        this.#lost(); // it is kept; hello tells whether the token is still good
+      } else {
+        this.outbox.refused(frame);
+      }
+    },
     ev: (frame) => this.#event(frame),
     sync: (frame) => {
       this.store.take(frame);
@@ -266,10 +283,10 @@ export class Connection extends EventTarget {
       this.dispatchEvent(new CustomEvent("frame", { detail: frame }));
     },
     bye: (frame) => {
-      if (frame.why === "auth") {
-        this.#unknown(frame);
-      }
       this.dispatchEvent(new CustomEvent("frame", { detail: frame }));
+      if (this.state !== "ended") {
+        this.#lost(); // to say hello again, which tells whether the token is still good
+      }
     },
   };
 
@@ -282,6 +299,46 @@ export class Connection extends EventTarget {
     if (this.#socket?.readyState === WebSocket.OPEN) {
       this.#setState("online");
       this.outbox.resume();
+      await this.refresh();
+    }
+  }
+
+  /** Ask for the list of conversations again. */
+  async refresh() {
+    try {
+      const answer = await this.ask("me");
+      this.store.list(answer);
+      this.dispatchEvent(new CustomEvent("me", { detail: answer }));
+    } catch (error) {
+      this.#passOver(error);
+    }
+  }
+
+  #refreshSoon() {
+    clearTimeout(this.#refresh);
+    this.#refresh = setTimeout(() => this.state === "online" && this.refresh(), 150);
+  }
+
+  /** Ask for the names that were missing when something was drawn. */
+  async #askNames() {
+    const ids = [...this.store.unknown].slice(0, MAX_NAMES);
+    if (!ids.length || this.#is_naming || this.state !== "online") {
+      return;
+    }
+    this.#is_naming = true;
+    try {
+      const { people } = await this.ask("people.get", { ids });
+      this.store.setPeople({ ...Object.fromEntries(ids.map((id) => [id, { name: `#${id}` }])), ...people });
+    } catch (error) {
+      this.#passOver(error);
+    } finally {
+      this.#is_naming = false;
+    }
+  }
+
+  #passOver(error) {
+    if (!(error instanceof Refusal)) {
+      throw error;
     }
   }
 
@@ -333,9 +390,7 @@ export class Connection extends EventTarget {
         }
       }
     } catch (error) {
-      if (!(error instanceof Refusal)) {
-        throw error;
-      }
+      this.#passOver(error);
     } finally {
       this.#filling.delete(c);
     }

@@ -210,7 +210,10 @@ export class Store extends EventTarget {
 
   /** Note what is known of some people: id to {name, kind, online}. */
   setPeople(people) {
-    for (const [id, person] of Object.entries(people ?? {})) {
+    if (!people) {
+      return;
+    }
+    for (const [id, person] of Object.entries(people)) {
       this.people.set(Number(id), { ...this.people.get(Number(id)), ...person });
       this.unknown.delete(Number(id));
     }
@@ -357,6 +360,7 @@ export class Store extends EventTarget {
       this.people.set(Number(id), { ...this.people.get(Number(id)), online: is_online });
       this.conversations.forEach((each) => this.#changed.conversations.add(each.id));
     }
+    this.setPeople(frame.people);
     if (frame.c === undefined) {
       this.#tell(0, true);
       return true;
