@@ -130,6 +130,11 @@ export class Connection extends EventTarget {
     return entry.cid;
   }
 
+  /** Try again to send what the server has refused. */
+  retry(cid) {
+    this.outbox.retry(cid, makeId());
+  }
+
   /** Say how far a conversation has been read; only further than before, and only once. */
   mark(c, read) {
     const known = Math.max(this.#last_read.get(c) ?? 0, this.store.conversations.get(c)?.read ?? 0);

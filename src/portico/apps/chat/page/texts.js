@@ -85,6 +85,18 @@ const TEXTS = {
   "thread.messages": ["Messages", "消息"],
   "thread.via": ["came by {via}", "来自 {via}"],
 
+  "thread.delete_sure": ["Delete this message for everybody?", "要为所有人删除这条消息吗？"],
+
+  "compose.label": ["Write a message", "写消息"],
+  "compose.attach": ["Attach files", "添加文件"],
+  "compose.drop": ["Drop to attach", "松开即可添加"],
+  "compose.editing": ["Change the message", "修改消息"],
+  "compose.failed": ["not uploaded", "上传失败"],
+  "compose.left": ["You have left; what was said until then stays here.", "你已离开，此前的消息仍可查看。"],
+  "compose.picture": ["picture", "图片"],
+  "compose.remove": ["Remove {name}", "移除 {name}"],
+  "compose.uploading": ["uploading…", "上传中……"],
+
   "event.join": ["{name} joined", "{name} 加入了"],
   "event.invited": ["{by} brought {name} in", "{by} 邀请 {name} 加入"],
   "event.leave": ["{name} left", "{name} 离开了"],
