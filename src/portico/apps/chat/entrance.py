@@ -1,10 +1,10 @@
-"""How somebody comes in from a page, and leaves: JSON in, a token out.
+"""How somebody comes in from a page, and leaves: what a page has sent in, a token out.
 
-    POST /api/signin     {login, password}          -> {token, me}
-    POST /api/link       {token, ...}               -> {token, me}     a one-time link
-    POST /api/signup     {login, password, name}    -> {token, me}     where it is allowed
-    POST /api/visitor    {name?, lang?}             -> {token, me}     somebody without an account
-    POST /api/signout    with the token             -> {}
+    sign_in     {login, password}                 -> {token, me}
+    use_link    {token}                           -> {token, me}     a one-time link
+    sign_up     {login, password, name, lang?}    -> {token, me}     where that is allowed
+    visit       {name?, lang?}                    -> {token, me}     somebody without an account
+    sign_out                                      -> {}              the device that asks is forgotten
 
 A token is given once and kept by the page; it comes back in `hello`, or in the field Authorization: Bearer, and never
 in a URL or a cookie, so that no log has it and no other page sends it. A sign-in that fails takes as long, and says the
@@ -18,10 +18,12 @@ from portico.apps.chat import people
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.frames import text
 from portico.apps.chat.log import Change
+from portico.apps.chat.passwords import MAX_PASSWORD
 from portico.apps.chat.people import Person
 from portico.apps.chat.session import House, Me
 
-_MAX_PASSWORD: Final = 200
+_MAX_TYPED: Final = 200  # characters of a field, before it is looked at
+_MAX_LINK: Final = 200
 _VISITOR_MS: Final = 180 * 86_400_000
 _WRONG: Final = "the login or the password is wrong"
 LANGUAGES: Final = ("en", "zh")
@@ -33,9 +35,10 @@ Answer = dict[str, Any]
 class Gate(NamedTuple):
     """What decides who may come in.
 
-    may: how many seconds somebody has to wait before trying something again, 0 for now; given who (an address, or
-    "login:NAME") and what ("connect", "signin", "signup", "link", "visitor", "upload").
     verify: tells whether a password fits a hash; takes as long for "", which nothing fits.
+    may: how many seconds somebody has to wait before trying something again, 0 for now; given who (an address, or
+    "login:NAME") and what ("connect", "signin", "signup", "link", "visitor", "upload"). Raises Rejected for an address
+    that is blocked.
     hash_password: makes one; raises Rejected for a password that is too weak. None: nobody can sign up.
     redeem: finds out, once, whose one-time link it is; raises Rejected. None: there are no such links.
     """
@@ -69,7 +72,7 @@ class Entrance:
 
     async def sign_in(self, body: Mapping[str, Any], caller: Caller) -> Answer:
         """Take a login and a password."""
-        login, password = text(body, "login", most=people.MAX_LOGIN), text(body, "password", most=_MAX_PASSWORD)
+        login, password = text(body, "login", most=_MAX_TYPED), text(body, "password", most=MAX_PASSWORD)
         self.check_rate(caller.address, "signin")
         self.check_rate(f"login:{login.strip().casefold()}", "signin")
         found = await self._store.read(lambda db: people.person_by_login(db, login))
@@ -80,7 +83,7 @@ class Entrance:
 
     async def use_link(self, body: Mapping[str, Any], caller: Caller) -> Answer:
         """Take the token of a one-time link."""
-        redeem, token = self._gate.redeem, text(body, "token", most=200)
+        redeem, token = self._gate.redeem, text(body, "token", most=_MAX_LINK)
         if redeem is None:
             raise Rejected("not_offered", "there are no links to sign in with")
         self.check_rate(caller.address, "link")
@@ -92,8 +95,8 @@ class Entrance:
         hash_password = self._gate.hash_password
         if hash_password is None:
             raise Rejected("not_offered", "accounts are made by the administrators here")
-        login, name = people.check_login(text(body, "login", most=200)), text(body, "name", most=200)
-        password = text(body, "password", most=_MAX_PASSWORD)
+        login, name = people.check_login(text(body, "login", most=_MAX_TYPED)), text(body, "name", most=_MAX_TYPED)
+        password = text(body, "password", most=MAX_PASSWORD)
         self.check_rate(caller.address, "signup")
         hashed = await hash_password(password)
         language = _language(body)
@@ -105,7 +108,7 @@ class Entrance:
     async def visit(self, body: Mapping[str, Any], caller: Caller) -> Answer:
         """Let somebody in who has no account."""
         language = _language(body)
-        name = text(body, "name", most=200, default="").strip() or _VISITORS[language or "en"]
+        name = text(body, "name", most=_MAX_TYPED, default="").strip() or _VISITORS[language or "en"]
         self.check_rate(caller.address, "visitor")
         person = await self._store.write(lambda change: people.add_person(change, "visitor", name, language=language))
         return await self._admit(person, caller, lasts_ms=_VISITOR_MS)

@@ -27,7 +27,7 @@ class Standing(Enum):
 
 
 class Origins:
-    """The sites whose pages may have the widget. own pages need no row.
+    """The sites whose pages may have the widget. Our own pages need no row.
 
     allowed: `https://shop.example`, with a port where it is not the scheme's own; "*" for every site. Raises UsageError
     for what is neither.
@@ -67,16 +67,20 @@ class Origins:
         return ANY if self._has_any else " ".join(["'self'", *self._allowed.values()])
 
 
+def is_allowable(text: str) -> bool:
+    """Tell whether this can be allowed."""
+    return text == ANY or _read(text) is not None
+
+
 def sharing_fields(origin: str) -> tuple[tuple[str, str], ...]:
     """Return what lets a page of another site read an answer. origin: the field's value, which has been judged."""
     return (("Access-Control-Allow-Origin", origin), ("Vary", "Origin"))
 
 
-def preflight_fields(origin: str) -> tuple[tuple[str, str], ...]:
+def preflight_fields(methods: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Return the answer to a browser that asks first whether a page may send a request (Fetch standard 3.2)."""
     return (
-        *sharing_fields(origin),
-        ("Access-Control-Allow-Methods", "GET, POST"),
+        ("Access-Control-Allow-Methods", ", ".join(methods)),
         ("Access-Control-Allow-Headers", "authorization, content-type"),
         ("Access-Control-Max-Age", str(_PREFLIGHT_S)),
     )

@@ -13,7 +13,6 @@ page allows itself its own scripts and styles alone, and asks again whether it h
 
 import gzip
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -40,8 +39,9 @@ _TYPES: Final = {
     ".webmanifest": "application/manifest+json",
 }
 _PACKED: Final = frozenset({".html", ".js", ".css", ".svg", ".webmanifest"})
-_IN_FRAMES: Final = "visitor.html"
+_VISITORS: Final = "visitor.html"
 _ELSEWHERE: Final = "widget.js"
+FRAMED: Final = frozenset({_NAMED[_VISITORS], f"/page/{_VISITORS}"})  # what may be shown in frames of other sites
 
 
 class Page:
@@ -72,24 +72,32 @@ class Page:
         return self._answers[coding, 304 if status == 304 else 200]
 
 
-def load_pages(frame_ancestors: str, folder: Path = FOLDER) -> Mapping[str, Page]:
-    """Read the pages of a folder; return them by their paths.
+class Pages:
+    """All pages of a folder. table: by their paths."""
 
-    frame_ancestors: who may show the visitors' page in a frame, as a policy says it; the others are in nobody's.
-    """
-    pages: dict[str, Page] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix not in _TYPES or not path.is_file():
-            continue
-        page = Page(path.read_bytes(), path.suffix, _fields(path.name, frame_ancestors))
-        pages[f"/page/{path.relative_to(folder).as_posix()}"] = page
-        if path.name in _NAMED and path.parent == folder:
-            pages[_NAMED[path.name]] = page
-    return pages
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._framed = b""
+        self.table: dict[str, Page] = {}
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in _TYPES and path.is_file():
+                self._add(path.relative_to(folder).as_posix(), path.read_bytes())
+
+    def _add(self, name: str, data: bytes) -> None:
+        if name == _VISITORS:
+            self._framed = data
+        page = Page(data, Path(name).suffix, _fields(name))
+        self.table[f"/page/{name}"] = page
+        if name in _NAMED:
+            self.table[_NAMED[name]] = page
+
+    def allow_frames(self, ancestors: str) -> None:
+        """Say who may show the visitors' page in a frame, as a policy says it; the others are in nobody's."""
+        page = Page(self._framed, ".html", _fields(_VISITORS, ancestors))
+        self.table |= {path: page for path in FRAMED if path in self.table}
 
 
-def _fields(name: str, frame_ancestors: str) -> tuple[tuple[str, str], ...]:
-    ancestors = frame_ancestors if name == _IN_FRAMES else "'none'"
+def _fields(name: str, ancestors: str = "") -> tuple[tuple[str, str], ...]:
+    ancestors = ancestors or ("'self'" if name == _VISITORS else "'none'")
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; font-src 'self'; "
         "img-src 'self' blob: data:; media-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'; "

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from portico.apps.chat.events import Rejected
 
 LIFE_S: Final = 600
-_PREFIX: Final = "/files/"
+PREFIX: Final = "/files/"
 _MAX_DIGITS: Final = 15
 
 
@@ -25,12 +25,12 @@ class Signer:
     def sign(self, file: int, person: int, now_s: int) -> str:
         """Return the address of a file for a person, as a path. now_s: since 1970."""
         end_s = now_s + LIFE_S
-        return f"{_PREFIX}{file}?p={person}&e={end_s}&k={self._seal(file, person, end_s)}"
+        return f"{PREFIX}{file}?p={person}&e={end_s}&k={self._seal(file, person, end_s)}"
 
     def read(self, path: str, query: str | None, now_s: int) -> tuple[int, int]:
         """Return the file and the person of an address. Raises Rejected for one that is not ours, or too old."""
         values = parse_qs(query or "", max_num_fields=8) if (query or "").count("&") < 8 else {}
-        numbers = [path.removeprefix(_PREFIX), *(values.get(name, [""])[0] for name in ("p", "e"))]
+        numbers = [path.removeprefix(PREFIX), *(values.get(name, [""])[0] for name in ("p", "e"))]
         if not all(text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS for text in numbers):
             raise Rejected("forbidden", "this is no address of a file; ask for a new one")
         file, person, end_s = map(int, numbers)

@@ -11,16 +11,18 @@ and in the close frame.
 
     1003  a binary message           1007  text that is no UTF-8, and
     1009  a message that is too long       1001 when the server stops, by the layer below
-    4001  no known token             4002  no hello in time             4008  nothing was taken
+    4001  no known token             4002  no hello in time             4003  signed out meanwhile
+    4008  nothing was taken          4009  went on and on with what was refused
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
 from portico.apps.chat import frames
-from portico.apps.chat.session import House, Session
+from portico.apps.chat.session import House, Me, Session
 from portico.errors import Gone
 from portico.server.exchange import Exchange
 from portico.server.websocket import WebSocketConnection
@@ -35,15 +37,19 @@ _MAX_JOINED: Final = 64 * 1024  # characters of several frames in one message
 UNKNOWN: Final = 4001
 SILENT: Final = 4002
 SLOW: Final = 4008
+ABUSIVE: Final = 4009
+_BYE: Final = frames.write("bye")[:-1]
 _BINARY: Final = 1003
 _TOO_LONG: Final = 1009
 
 
-class Patience(NamedTuple):
-    """How long a client may take: to say hello, and to take anything of what waits for it."""
+class Terms(NamedTuple):
+    """What is asked of a client. hello_s, stall_s: how long it may take to say hello, and to take anything of what
+    waits for it. is_abusive: whether somebody has gone on too long with what is refused."""
 
     hello_s: float = 10.0
     stall_s: float = 30.0
+    is_abusive: Callable[[Me], bool] = lambda me: False
 
 
 class Joiner:
@@ -106,17 +112,21 @@ class SocketWire:
         return False
 
     def send(self, messages: Sequence[str]) -> None:
-        """Send frames; nothing happens where the client has gone."""
+        """Send frames; nothing happens where the client has gone. Behind a `bye` the WebSocket is closed."""
         try:
             for message in self._joiner.join(messages):
                 self._socket.send(message)
         except Gone:
             return
+        for message in messages:
+            if message.startswith(_BYE):
+                farewell = json.loads(message)
+                self._socket.close(farewell["code"], farewell["why"])
+                return
 
     def end(self, code: int, why: str) -> None:
         """Say why, and close."""
         self.send([frames.write("bye", code=code, why=why)])
-        self._socket.close(code, why)
 
     async def _recover(self) -> None:
         """Wait for the client to take what waits for it; let it go if it takes nothing of it."""
@@ -146,22 +156,23 @@ class SocketWire:
 
 
 async def serve_socket(
-    house: House, exchange: Exchange, *, joiner: Joiner | None = None, patience: Patience | None = None
+    house: House, exchange: Exchange, *, joiner: Joiner | None = None, terms: Terms | None = None
 ) -> None:
     """Serve one client to its end. The exchange asks for a WebSocket and offers SUBPROTOCOL, which has been checked.
 
     joiner: shared by the clients of a house. Raises PeerError for a handshake that is none, Gone.
     """
-    patience = patience or Patience()
+    terms = terms or Terms()
     socket = exchange.upgrade(SUBPROTOCOL, ())
     assert isinstance(socket, WebSocketConnection), "the server's own exchange"
-    wire = SocketWire(socket, joiner or Joiner(), house.hub.run, patience.stall_s)
+    wire = SocketWire(socket, joiner or Joiner(), house.hub.run, terms.stall_s)
     session = Session(house, wire, "ws")
     wire.on_room = partial(_pump, session)
     try:
-        if await _greeted(socket, session, wire, patience.hello_s):
+        if await _greeted(socket, session, wire, terms.hello_s):
             while await _took(await socket.receive(), session, wire):
-                pass
+                if session.me is not None and terms.is_abusive(session.me):
+                    wire.end(ABUSIVE, "too many, for too long")
     except Gone:
         return
     finally:
