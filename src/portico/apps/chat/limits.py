@@ -45,11 +45,12 @@ _OF_GUESTS: Final = {"send": Rate(5, 20), "get": Rate(5, 50), "ask": Rate(5, 50)
 _OF_ADDRESSES: Final = {
     "connect": Rate(0.5, 30),
     "signin": Rate(1 / 12, 10),
+    "link": Rate(1 / 12, 10),
     "visitor": Rate(1 / 120, 5),
     "signup": Rate(1 / 600, 5),
     "upload": Rate(1 / 6, 10),
-    "http": Rate(20, 200),
 }
+_GUESSED: Final = frozenset({"signin", "link"})
 
 Network = IPv4Network | IPv6Network
 
@@ -104,13 +105,14 @@ class Limits:
     def may_from(self, host: str, kind: str) -> float:
         """Tell how many seconds an address is to wait before one more of a kind, 0 for none.
 
-        host: an IP address, or "unix". kind: connect, signin, visitor, signup, upload or http. This machine itself is
-        never kept waiting, except in guessing passwords. Raises Rejected "blocked".
+        host: an IP address, or "unix"; or "login:NAME" for all who try to sign in as one. kind: connect, signin, link,
+        visitor, signup or upload. This machine itself is never kept waiting, except in guessing passwords and links.
+        Raises Rejected "blocked".
         """
         if self.is_blocked(host):
             raise Rejected("blocked", "this address has been blocked here")
         reach, rate = reach_of(host), _OF_ADDRESSES[kind]
-        if reach is Reach.LOOPBACK and kind != "signin":
+        if reach is Reach.LOOPBACK and kind not in _GUESSED:
             return 0.0
         if reach is not Reach.PUBLIC:
             rate = Rate(rate.per_s * OWN_NETWORK_TIMES, rate.burst * OWN_NETWORK_TIMES)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from sqlite3 import Connection
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from portico.apps.chat import audit, frames, log, people, rooms
 from portico.apps.chat.events import Rejected
@@ -24,6 +24,7 @@ from portico.apps.chat.session import Me, Operation, Session
 Answer = Mapping[str, Any]
 MAX_IDS: Final = 500
 MAX_PEOPLE: Final = 2_000
+SIGNED_OUT: Final = 4003
 LANGUAGES: Final = ("", "en", "zh")
 
 
@@ -400,8 +401,20 @@ def sign_out(session: Session, person: int, *, but_this: bool = False) -> None:
     for reader in list(hub.readers.get(person, ())):
         if but_this and reader is session.reader:
             continue
-        reader.say(frames.write("bye", code=4003, why="signed out here; say hello again"))
+        if isinstance(reader.wire, Ending):
+            reader.wire.end(SIGNED_OUT, "signed out here; say hello again")
+        else:
+            reader.say(frames.write("bye", code=SIGNED_OUT, why="signed out here; say hello again"))
         hub.leave(reader)
+
+
+@runtime_checkable
+class Ending(Protocol):
+    """A wire that can close its connection."""
+
+    def end(self, code: int, why: str) -> None:
+        """Say why, and close."""
+        ...
 
 
 # The table

@@ -32,8 +32,8 @@ def check_password(password: str) -> str:
 
 
 async def hash_password(password: str) -> str:
-    """Return the hash of a password, with a salt of its own."""
-    return await asyncio.to_thread(_HASHER.hash, _normal(password))
+    """Return the hash of a password, with a salt of its own. Raises Rejected for what `check_password` refuses."""
+    return await asyncio.to_thread(_HASHER.hash, _normal(check_password(password)))
 
 
 async def is_password(stored: str, password: str) -> bool:
