@@ -49,7 +49,8 @@ export async function signOut(token) {
   }
 }
 
-async function call(path, options, token = "") {
+/** Ask for a path as `fetch` does, and read its JSON. Throws Refusal. */
+export async function call(path, options, token = "") {
   const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
   let answer;
   try {

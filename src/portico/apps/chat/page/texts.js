@@ -97,6 +97,9 @@ const TEXTS = {
   "compose.remove": ["Remove {name}", "移除 {name}"],
   "compose.uploading": ["uploading…", "上传中……"],
 
+  "file.gone": ["This file is not there any more", "文件已不存在"],
+  "file.loading": ["File…", "文件……"],
+
   "event.join": ["{name} joined", "{name} 加入了"],
   "event.invited": ["{by} brought {name} in", "{by} 邀请 {name} 加入"],
   "event.leave": ["{name} left", "{name} 离开了"],
@@ -114,7 +117,7 @@ export function language() {
   return chosen() === "zh" ? "zh-CN" : "en";
 }
 
-/** Choose a language, "en" or "zh", or "" for the browser's own; the page is to be drawn anew. */
+/** Choose a language, "en" or "zh", or "" for the browser's own; a page that is loaded anew speaks it. */
 export function choose(name) {
   try {
     if (LANGUAGES.includes(name)) {
@@ -128,15 +131,19 @@ export function choose(name) {
   document.documentElement.lang = language();
 }
 
+/** Return what has been chosen: "en", "zh", or "" for the browser's own. */
+export function choice() {
+  try {
+    return localStorage.getItem(KEPT) ?? current;
+  } catch {
+    return current;
+  }
+}
+
 let current = "";
 
 function chosen() {
-  let kept = current;
-  try {
-    kept = localStorage.getItem(KEPT) ?? current;
-  } catch {
-    // no storage in this frame
-  }
+  const kept = choice();
   if (LANGUAGES.includes(kept)) {
     return kept;
   }

@@ -41,6 +41,7 @@ export class Thread {
     new ResizeObserver(() => this.is_at_end && this.toEnd()).observe(this.log);
     new ResizeObserver(() => this.is_at_end && this.toEnd()).observe(this.scroll);
     store.addEventListener("change", ({ detail }) => detail.conversations.has(this.id) && this.draw());
+    files?.addEventListener("change", () => this.draw());
     store.addEventListener("event", ({ detail }) => this.#speak(detail));
     document.addEventListener("visibilitychange", () => this.#markSeen());
     addEventListener("focus", () => this.#markSeen());
