@@ -15,6 +15,7 @@ import secrets
 import sqlite3
 from typing import Final
 
+from portico.apps.chat.desk_schema import TABLES as DESK_TABLES
 from portico.apps.chat.more_schema import MORE_TABLES
 from portico.errors import ConfigError
 
@@ -114,5 +115,5 @@ def renew_epoch(connection: sqlite3.Connection) -> str:
 
 def _create(connection: sqlite3.Connection) -> None:
     rows = [("version", str(VERSION)), ("epoch", secrets.token_hex(8)), ("secret", secrets.token_hex(32))]
-    connection.executescript(f"BEGIN;{_TABLES}{MORE_TABLES}COMMIT;")
+    connection.executescript(f"BEGIN;{_TABLES}{MORE_TABLES}{DESK_TABLES}COMMIT;")
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows)
