@@ -29,6 +29,7 @@ COMMANDS = {
     "time": "portico.cli.services:time",
     "temperature": "portico.cli.services:temperature",
     "connect": "portico.cli.connect",
+    "chat": "portico.cli.chat",
 }
 
 

@@ -255,6 +255,20 @@ TEXTS: dict[str, Text] = {
     "connect-waiting": Text("waiting on {address}", "正在 {address} 等待连接"),
     "connect-ended": Text("{peer} has ended the conversation", "{peer} 已结束对话"),
     "connect-insecure": Text("; --insecure goes on all the same", "；加上 --insecure 可忽略此问题"),
+    # chat: the key Chat is a group of settings
+    "chat": Text("a chat and customer desk, for browsers and terminals", "聊天与客服台，可用浏览器和终端访问"),
+    "Chat": Text("The chat", "聊天"),
+    "chat-arguments": Text("The chat", "聊天"),
+    "chat-example": Text("for this machine alone", "仅限本机访问"),
+    "chat-example-lan": Text("for every device on this network", "供局域网内的所有设备使用"),
+    "chat-example-data": Text("with its data in a folder of your own", "数据放在自己指定的文件夹里"),
+    "chat-runs": Text("chat {what}", "聊天 {what}"),
+    "chat-data": Text("messages and files are kept in {where}", "消息与文件保存在 {where}"),
+    "chat-beside": Text("without a browser: {link}", "不用浏览器：{link}"),
+    "chat-first": Text(
+        "set up: {link} (signs the first admin in, once, within a day)",
+        "初次设置：{link}（管理员首次登录用，一天内有效，只能用一次）",
+    ),
     # mistakes
     "see-help": Text("{command} --help tells more", "详见 {command} --help"),
     "no-option": Text("there is no option {name}", "没有 {name} 这个选项"),

@@ -1,0 +1,98 @@
+"""The whole chat, ready to be served: a house with its ways in, its limits and what one can ask for.
+
+    Premises(folder)           what may fail: the folder, the database
+      start                    in the loop: what is stored about blocks is read, the site is made, the desk begins
+      handler                  for an HTTP server: pages, JSON, WebSocket
+      stop, close              after the server: what is under way ends; the database is closed
+
+In: a folder. Out: what servers are given; and, as long as no admin has come in, the link for the first one.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from portico.apps.chat import audit, links
+from portico.apps.chat.entrance import Gate
+from portico.apps.chat.house import open_house
+from portico.apps.chat.limits import Limits
+from portico.apps.chat.operations import operations
+from portico.apps.chat.passwords import hash_password, is_password
+from portico.apps.chat.session import House, Operation
+from portico.apps.chat.site import ChatSite, Sign
+from portico.apps.chat.store import Store
+from portico.apps.chat.websocket import MESSAGES, Terms
+from portico.server.exchange import Exchange
+from portico.server.tasks import Tasks
+
+__all__ = ["MESSAGES", "Premises"]
+
+DEFAULT_TITLE: Final = "Portico"
+_FAREWELL_S: Final = 2.0  # for what clients asked last; the store answers in milliseconds
+
+
+class Premises:
+    """See the module. Made without a loop, used in one.
+
+    title: of the chat, "" for what an admin has set. is_fast: see `Store`.
+    Raises ConfigError for a folder that cannot be used; whoever makes it closes it.
+    """
+
+    def __init__(self, folder: Path, *, title: str = "", is_fast: bool = False) -> None:
+        self.limits = Limits()
+        self.title = title
+        self._is_closed = False
+        self._site: ChatSite | None = None
+        self._tasks: Tasks | None = None
+        self._operations: dict[str, Operation] = {}
+        self.house: House = open_house(
+            folder, self._run, operations=self._operations, may=self.limits.may, is_fast=is_fast
+        )
+        self._operations.update(self._all_operations())
+
+    def _all_operations(self) -> Mapping[str, Operation]:
+        return operations(self.limits)
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+        return self.house.hub.store
+
+    async def start(self) -> None:
+        """Make ready for the first visitor."""
+        self._tasks = Tasks(asyncio.get_running_loop())
+        found = await self.store.read(audit.settings)
+        self.title = self.title or str(found["title"]) or DEFAULT_TITLE
+        gate = Gate(is_password, self.limits.may_from, hash_password, links.redeem)
+        self._site = ChatSite(self.house, gate, sign=Sign(self.title), terms=Terms(is_abusive=self.limits.is_abusive))
+
+    def handler(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
+        """Answer a request."""
+        assert self._site is not None, "nothing is accepted before `start`"
+        return self._site(exchange)
+
+    async def first_link(self) -> str | None:
+        """Return the token of the first admin's link; None once an admin can sign in."""
+        return await links.first_link(self.store)
+
+    async def stop(self) -> None:
+        """Let end what clients have asked for; called when nobody can ask any more."""
+        if self._tasks is None:
+            return
+        for _ in range(2):
+            if self._tasks.running:
+                await asyncio.wait(set(self._tasks.running), timeout=_FAREWELL_S)
+            for task in self._tasks.running:
+                task.cancel()
+        self._tasks.close()
+
+    def close(self) -> None:
+        """Close the database; may be called repeatedly."""
+        if not self._is_closed:
+            self._is_closed = True
+            self.store.close()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> object:
+        assert self._tasks is not None, "nobody comes before `start`"
+        return self._tasks.start(work)

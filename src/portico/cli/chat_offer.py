@@ -1,0 +1,116 @@
+"""The offer of `portico chat`: pages, WebSockets and the rest of the ways in, one database behind them.
+
+    open_places     as everywhere
+    open            the database, and with it what may fail
+    start           the first admin's link; from then on everybody can come
+
+In: the settings of the command. Out: what a session serves.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portico.cli.offer import Survey
+from portico.cli.places import Links, Places, links_of, open_places
+from portico.cli.screen import Screen
+from portico.cli.words import Words
+from portico.errors import ConfigError
+from portico.settings import Listen
+from portico.settings.chatting import Chat
+
+if TYPE_CHECKING:
+    from portico.apps.chat.premises import Premises
+    from portico.server.exchange import Handler
+    from portico.server.metrics import Metrics
+
+
+def data_folder(given: str, environ: Mapping[str, str]) -> Path:
+    """Return where a chat keeps its data: what was given, or a place of this user (XDG Base Directory).
+
+    Raises ConfigError where nothing says so.
+    """
+    if given:
+        return Path(given).absolute()
+    data, home = environ.get("XDG_DATA_HOME", ""), environ.get("HOME", "")
+    if os.path.isabs(data):
+        return Path(data, "portico", "chat")
+    if os.path.isabs(home):
+        return Path(home, ".local", "share", "portico", "chat")
+    raise ConfigError("nothing says where your data is kept (HOME is not set); choose a folder with --data DIR")
+
+
+class OfferedChat:
+    """See `offer.Offer`."""
+
+    path = ""
+    lan_words = "lan-on-app"
+    is_silent = True
+    is_for_browsers = True
+    counted = "requests"
+
+    def __init__(self, settings: Chat, listen_to: Listen) -> None:
+        self._settings = settings
+        self._listen_to = listen_to
+        self._link: str | None = None
+        self._places: Places | None = None
+        self._premises: Premises | None = None
+        self.folder = data_folder(settings.data, os.environ)
+
+    def open_places(self) -> Places:
+        """Open every socket, or none. Raises as `places.open_places`."""
+        self._places = open_places(self._listen_to)
+        return self._places
+
+    def greeting(self, words: Words, screen: Screen, workers: int | None) -> list[str]:
+        """Say what the chat is called, and where its data is."""
+        from portico import __version__
+        from portico.cli import banner
+
+        title = self._premises.title if self._premises is not None else ""
+        lines = banner.greeting(__version__, words("chat-runs", what=title), [], words, screen)
+        lines.append("  " + screen.paint(words("chat-data", where=self.folder), "dim"))
+        return lines
+
+    def warnings(self, words: Words) -> list[str]:
+        """Show the first admin's link."""
+        if self._link is None:
+            return []
+        links = links_of(self._places.sockets) if self._places is not None else Links([], [])
+        shown = [*links.own, *(link for link, _ in links.lan)]
+        return [words("chat-first", link=f"{shown[0] if shown else '/'}#{self._link}")]
+
+    def survey(self, words: Words, screen: Screen) -> Survey | None:
+        """Find out nothing more."""
+        return None
+
+    def open(self) -> "Handler":
+        """Open the database."""
+        from portico.apps.chat.premises import Premises
+
+        settings = self._settings
+        premises = self._premises = Premises(self.folder, title=settings.name, is_fast=settings.fast)
+        return premises.handler
+
+    def watch(self, metrics: "Metrics") -> None:
+        """Add who is there."""
+        premises = self._premises
+        if premises is not None:
+            metrics.watch("portico_chat_people", lambda: len(premises.house.hub.readers))
+
+    async def start(self) -> None:
+        """Read what was set, and make the first admin's link where nobody can sign in yet."""
+        assert self._premises is not None, "opened before"
+        await self._premises.start()
+        self._link = await self._premises.first_link()
+
+    async def stop(self) -> None:
+        """Let end what was asked last."""
+        assert self._premises is not None, "opened before"
+        await self._premises.stop()
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._premises is not None:
+            self._premises.close()
