@@ -46,7 +46,7 @@ _OF_ADDRESSES: Final = {
     "connect": Rate(0.5, 30),
     "signin": Rate(1 / 12, 10),
     "link": Rate(1 / 12, 10),
-    "visitor": Rate(1 / 120, 5),
+    "visitor": Rate(1 / 10, 30),
     "signup": Rate(1 / 600, 5),
     "upload": Rate(1 / 6, 10),
 }
@@ -82,7 +82,7 @@ class Limits:
         self._clock = clock
         self._now_ms = now_ms
         self._buckets: OrderedDict[tuple[str, object], Bucket] = OrderedDict()
-        self._ended: set[int] = set()
+        self._ended: set[int] = set()  # devices
         self._kinds: dict[int, str] = {}
         self._persons: dict[int, int | None] = {}
         self._networks: dict[Network, int | None] = {}

@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from sqlite3 import Connection
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from portico.apps.chat import audit, frames, log, people, rooms
 from portico.apps.chat.events import Rejected
@@ -395,26 +395,15 @@ async def revoke_device(limits: Limits, session: Session, frame: Frame) -> Answe
 def sign_out(session: Session, person: int, *, but_this: bool = False) -> None:
     """Have every connection of a person say hello again. but_this: the session that asks may stay.
 
-    A reader does not know its device; those that are still welcome come back and miss nothing.
+    A reader does not know its device; those that are still welcome come back and miss nothing. A wire closes
+    behind `bye`.
     """
     hub = session.house.hub
     for reader in list(hub.readers.get(person, ())):
         if but_this and reader is session.reader:
             continue
-        if isinstance(reader.wire, Ending):
-            reader.wire.end(SIGNED_OUT, "signed out here; say hello again")
-        else:
-            reader.say(frames.write("bye", code=SIGNED_OUT, why="signed out here; say hello again"))
+        reader.say(frames.write("bye", code=SIGNED_OUT, why="signed out here; say hello again"))
         hub.leave(reader)
-
-
-@runtime_checkable
-class Ending(Protocol):
-    """A wire that can close its connection."""
-
-    def end(self, code: int, why: str) -> None:
-        """Say why, and close."""
-        ...
 
 
 # The table

@@ -21,7 +21,7 @@ MAX_PASSWORD: Final = 200
 
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 # Of a password that nobody has: its bytes were thrown away.
-_NOBODYS: Final = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXRoaW5nIHNhbHR5$6mLkuW8oVB0kkXqfnHvB4SWjLEUYLJVhdv2xkzXCTGw"
+_NOBODYS: Final = "$argon2id$v=19$m=19456,t=2,p=1$82H5ILtkhtRm83hcua20Vw$rzqFA8PkDtS1XlGWJdt7fkH3yyk9OU9N+eif6UJvLRs"
 
 
 def check_password(password: str) -> str:
