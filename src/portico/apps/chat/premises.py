@@ -11,16 +11,22 @@ In: a folder. Out: what servers are given; and, as long as no admin has come in,
 import asyncio
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, Final
 
-from portico.apps.chat import audit, links
+from portico.apps.chat import audit, cases, contacts, desk_operations, desk_router, links
+from portico.apps.chat.admin import Admin
+from portico.apps.chat.desk import Desk
 from portico.apps.chat.entrance import Gate
+from portico.apps.chat.files import Files
+from portico.apps.chat.hours import next_opening
 from portico.apps.chat.house import open_house
 from portico.apps.chat.limits import Limits
 from portico.apps.chat.operations import operations
 from portico.apps.chat.passwords import hash_password, is_password
+from portico.apps.chat.retention import Eraser, keep_tidy
 from portico.apps.chat.session import House, Operation
-from portico.apps.chat.site import ChatSite, Sign
+from portico.apps.chat.site import ChatSite, Services, Sign
 from portico.apps.chat.store import Store
 from portico.apps.chat.websocket import MESSAGES, Terms
 from portico.server.exchange import Exchange
@@ -45,14 +51,20 @@ class Premises:
         self._is_closed = False
         self._site: ChatSite | None = None
         self._tasks: Tasks | None = None
-        self._operations: dict[str, Operation] = {}
-        self.house: House = open_house(
-            folder, self._run, operations=self._operations, may=self.limits.may, is_fast=is_fast
-        )
-        self._operations.update(self._all_operations())
-
-    def _all_operations(self) -> Mapping[str, Operation]:
-        return operations(self.limits)
+        self._tidying: asyncio.Task[None] | None = None
+        table: dict[str, Operation] = {}
+        self.house: House = open_house(folder, self._run, operations=table, may=self.limits.may, is_fast=is_fast)
+        self.desk = Desk(self.house.hub)
+        self.files = Files(self.store, folder, self.limits)
+        admin = Admin(self.limits, Eraser(self.store, self.files, folder))
+        for more in (
+            operations(self.limits),
+            contacts.OPERATIONS,
+            self.files.operations(),
+            admin.operations(),
+            desk_operations.operations(self.desk),
+        ):
+            table.update(more)
 
     @property
     def store(self) -> Store:
@@ -62,10 +74,23 @@ class Premises:
     async def start(self) -> None:
         """Make ready for the first visitor."""
         self._tasks = Tasks(asyncio.get_running_loop())
-        found = await self.store.read(audit.settings)
+        found, blocks = await self.store.read(_stored)
+        self.limits.load(blocks)
         self.title = self.title or str(found["title"]) or DEFAULT_TITLE
+        await self.desk.start()
+        self._tidying = asyncio.create_task(keep_tidy(self.store, self.files))
         gate = Gate(is_password, self.limits.may_from, hash_password, links.redeem)
-        self._site = ChatSite(self.house, gate, sign=Sign(self.title), terms=Terms(is_abusive=self.limits.is_abusive))
+        self._site = ChatSite(
+            self.house,
+            gate,
+            services=Services(self.files.receive, self.files.give, self._is_open),
+            sign=Sign(self.title),
+            terms=Terms(is_abusive=self.limits.is_abusive),
+        )
+
+    async def _is_open(self) -> bool:
+        now_ms = self.store.now_ms()
+        return now_ms == await self.store.read(lambda db: _opening(db, now_ms))
 
     def handler(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """Answer a request."""
@@ -80,6 +105,10 @@ class Premises:
         """Let end what clients have asked for; called when nobody can ask any more."""
         if self._tasks is None:
             return
+        await self.desk.close()
+        if self._tidying is not None:
+            self._tidying.cancel()
+            await asyncio.wait((self._tidying,))
         for _ in range(2):
             if self._tasks.running:
                 await asyncio.wait(set(self._tasks.running), timeout=_FAREWELL_S)
@@ -96,3 +125,12 @@ class Premises:
     def _run(self, work: Coroutine[Any, Any, None]) -> object:
         assert self._tasks is not None, "nobody comes before `start`"
         return self._tasks.start(work)
+
+
+def _stored(db: Connection) -> tuple[Mapping[str, str | int | bool], list[tuple[str, str, int | None]]]:
+    return audit.settings(db), db.execute("SELECT kind, value, until_ms FROM block").fetchall()
+
+
+def _opening(db: Connection, now_ms: int) -> int | None:
+    """Return when the first queue of the desk is open next, which may be now; None for never."""
+    return next_opening(desk_router.queue_of(db, cases.find_queue(db, None)).hours, now_ms)
