@@ -3,9 +3,16 @@
     queued -> offered -> open -> closed        offered: one agent has until due_ms to accept
        ^---------'---------'-------'           refused, returned, transferred to a queue, reopened
 
-A case has two logs. What the visitor reads: what was said, and `state`, `assign`, `transfer` and `rating`. And what
-only the staff reads, a conversation of its own: notes, and whom the case was offered. Each change of the row and its
-event are one transaction.
+A case has two logs. What the visitor reads:
+
+    state     {"state": "queued" | "closed", "why": "started" | "returned" | "reopened" | "transferred"}
+    assign    {"agent": id}: open, with that agent; "from": who had it, where it was handed over
+    transfer  {"queue": id}
+    rating    {"score": 1..5, "text": ...}
+
+And what only the staff reads, a conversation of its own: notes as `msg`; `state` {"state": "offered" | "refused",
+"agent": id, "why": "declined" | "expired"}; `transfer` {"agent": id} before such an offer. Each change of the row and
+its event are one transaction.
 
 Invariants: nobody but staff is ever a member of `Case.staff`; at most one agent is a member of the conversation, the
 one who has the case; `revision` counts the changes of who has it, so that of two agents who claim it one learns of the
@@ -297,10 +304,8 @@ def _give(change: Change, case: Case, agent: int) -> Case:
     """Have an agent have a case, and nobody else."""
     _enter(change, case.conversation, agent)
     _enter(change, case.staff, agent)
-    if case.state == "open":
-        _tell(change, case.conversation, "transfer", agent, agent=agent)
-    else:
-        _tell(change, case.conversation, "assign", agent, agent=agent)
+    origin = {"from": case.agent} if case.state == "open" else {}
+    _tell(change, case.conversation, "assign", agent, agent=agent, **origin)
     _clear(change, case, agent, keep=agent)
     changed = case._replace(state="open", agent=agent, offered=None, due_ms=None, is_first=0)
     return _write(change, changed._replace(opened_ms=change.now_ms, revision=case.revision + 1))

@@ -4,26 +4,27 @@
     desk_operations -> Desk.wake          an agent who is there, or wants visitors, or other hours: causes
     a tick of 5 s, the end of an offer    causes
       Desk.route -> desk_router.turn      one transaction, one at a time
-        tell                              visitors: their place; agents: that their lists have changed
+        desk_router.statuses -> Hub.tell  visitors: their place; agents: that their lists have changed
 
 What is told is state, not events: whoever misses it asks again. What counts is in the two logs of each case.
 """
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from portico.apps.chat import desk_router, frames
-from portico.apps.chat.desk_router import Turn, View
+from portico.apps.chat.desk_router import Status, View
 from portico.apps.chat.events import Event, Rejected
 from portico.apps.chat.hub import Hub
 
 TICK_S: Final = 5.0
 GONE_MS: Final = 60_000  # of an agent without any connection, until its visitors wait again
-_SHORTEST_S: Final = 0.02
+_REST_S: Final = 0.05  # between turns: causes that come together are one
+_TELL_ALL_MS: Final = 5_000  # after which who has missed something is told again
 _CHANGES: Final = frozenset({"state", "assign", "transfer", "rating"})
 
 
@@ -40,7 +41,8 @@ class Desk:
         self._heard: set[int] = set()
         self._online: frozenset[int] = frozenset()
         self._task: asyncio.Task[None] | None = None
-        self._told: frozenset[int] = frozenset()
+        self._told: Mapping[int, Status] = {}
+        self._told_all_ms = 0
         self._turn = asyncio.Lock()
 
     async def start(self) -> None:
@@ -97,30 +99,40 @@ class Desk:
         """Take one turn now. Raises Rejected "unavailable" where nothing can be stored; what was due is due again."""
         async with self._turn:
             self._cause.clear()
-            now_ms, online = self.hub.store.now_ms(), frozenset(self.hub.readers)
+            has_changed, self._has_changed = self._has_changed, False
+            store = self.hub.store
+            now_ms, online = store.now_ms(), frozenset(self.hub.readers)
             gone = {agent for agent, since_ms in self._gone_ms.items() if now_ms - since_ms >= GONE_MS}
-            view = View(online, frozenset(gone - online), frozenset(self._heard), self._told)
+            view = View(online, frozenset(gone - online), frozenset(self._heard))
             self._heard.clear()
             try:
-                turn = await self.hub.store.write(partial(desk_router.turn, view=view))
+                turn = await store.write(partial(desk_router.turn, view=view))
+                found = await store.read(lambda db: desk_router.statuses(db, now_ms, online, also=self._told))
             except Rejected:
                 self._heard |= view.heard
+                self._has_changed |= has_changed
                 raise
             self._online, self._due_ms = online, turn.due_ms
             self._gone_ms = {agent: self._gone_ms.get(agent, now_ms) for agent in turn.owners - online}
-            self._tell(turn)
+            self._tell(found, now_ms)
+            if has_changed or self._has_changed:
+                self._has_changed = False
+                self.hub.tell(turn.staff & online, frames.write("st", desk_list=True))
 
-    def _tell(self, turn: Turn) -> None:
-        for conversation, (visitor, status) in turn.statuses.items():
-            self.hub.tell([visitor], frames.write("st", c=conversation, desk=status))
-        # Whose visitor waits no more has been told so now, once.
-        self._told = frozenset(c for c, (_, status) in turn.statuses.items() if status["state"] == "queued")
-        if self._has_changed:
-            self._has_changed = False
-            self.hub.tell(turn.staff & self._online, frames.write("st", desk_list=True))
+    def _tell(self, found: Mapping[int, tuple[int, Status]], now_ms: int) -> None:
+        """Tell visitors what is new, and now and then all of it."""
+        is_all = now_ms - self._told_all_ms >= _TELL_ALL_MS
+        if is_all:
+            self._told_all_ms = now_ms
+        for conversation, (visitor, status) in found.items():
+            if is_all or status != self._told.get(conversation):
+                self.hub.tell([visitor], frames.write("st", c=conversation, desk=status))
+        # Who waits no more has been told so now, and is not told again.
+        self._told = {c: status for c, (_, status) in found.items() if status["state"] == "queued"}
 
     async def _keep_routing(self) -> None:
         while True:
+            await asyncio.sleep(_REST_S)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause_s()):
                     await self._cause.wait()
@@ -136,4 +148,4 @@ class Desk:
     def _pause_s(self) -> float:
         if self._due_ms is None:
             return TICK_S
-        return min(TICK_S, max(_SHORTEST_S, (self._due_ms - self.hub.store.now_ms()) / 1000))
+        return min(TICK_S, max(0.0, (self._due_ms - self.hub.store.now_ms()) / 1000))

@@ -220,7 +220,8 @@ async def available(desk: Desk, session: Session, frame: Frame) -> Answer:
         return desk_router.staff(change.db)[own]
 
     found = await desk.hub.store.write(write)
-    desk.wake()
+    if state is not None:
+        desk.wake()
     return {"state": found}
 
 

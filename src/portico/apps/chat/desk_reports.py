@@ -165,9 +165,9 @@ def _line(event: Event, edited: Mapping[int | None, str], names: Mapping[int, st
         return f"{names[event.sender]}: {edited.get(event.seq, body['text'])}{files}"
     if event.kind == "rating":
         return f"* {names[event.sender]}: {body['score']}/5 {body['text']}".rstrip()
-    if event.kind in ("assign", "state"):
-        return f"* {body.get('state') or names[event.sender]}"
-    return ""
+    if event.kind == "assign":
+        return f"* {names[event.sender]}"
+    return f"* {body['state']}" if event.kind == "state" else ""
 
 
 def _waiting_since(db: Connection) -> dict[int, list[int]]:

@@ -5,7 +5,7 @@
       offers that nobody took       the agent is set away, the visitor waits on
       agents who are gone           cases whose visitor wrote last wait again, in front
       queue.route                   offers
-    statuses                        what each waiting visitor is told: position, estimate, when the desk opens
+    statuses                          what each waiting visitor is told: position, estimate, when the desk opens
 
 In: who is connected, and for how long somebody is not. Out: whom to tell what. `desk` asks for a turn on every cause.
 """
@@ -31,22 +31,17 @@ Status = Mapping[str, Any]
 class View(NamedTuple):
     """What the database does not know. online: who is connected. gone: agents who have not been for too long.
 
-    heard: conversations in which something was said. told: those whose visitors have been told a status before.
+    heard: closed cases in which something was said.
     """
 
     online: frozenset[int]
     gone: frozenset[int] = frozenset()
     heard: frozenset[int] = frozenset()
-    told: frozenset[int] = frozenset()
 
 
 class Turn(NamedTuple):
-    """What a turn has found. statuses: by conversation, of the waiting and of `View.told`, each with its visitor.
+    """What a turn has found. staff: all agents. owners: those with open cases. due_ms: when the next offer ends."""
 
-    staff: all agents. owners: those with open cases. due_ms: when the next offer ends, None for never.
-    """
-
-    statuses: Mapping[int, tuple[int, Status]]
     staff: frozenset[int]
     owners: frozenset[int]
     due_ms: int | None
@@ -88,8 +83,7 @@ def turn(change: Change, view: View) -> Turn:
         cases.offer(change, cases.find(db, offer.conversation), offer.agent, due_ms=change.now_ms + OFFER_MS)
     owners = frozenset(agent for (agent,) in db.execute("SELECT agent FROM desk_case WHERE state = 'open'"))
     (due_ms,) = db.execute("SELECT min(due_ms) FROM desk_case WHERE state IN ('offered', 'open')").fetchone()
-    found = statuses(db, change.now_ms, view.online, also=view.told)
-    return Turn(found, frozenset(staff(db)), owners, due_ms)
+    return Turn(frozenset(staff(db)), owners, due_ms)
 
 
 def closed(db: Connection) -> list[int]:
@@ -127,7 +121,7 @@ def set_available(change: Change, agent: int, state: str) -> None:
 def statuses(
     db: Connection, now_ms: int, online: frozenset[int], *, also: Iterable[int] = ()
 ) -> dict[int, tuple[int, Status]]:
-    """Return what the visitors who wait are told, and those of some other conversations."""
+    """Return each conversation that waits, and some others, with its visitor and what that one is told."""
     waiting = _cases(db, f"state IN {_WAITING}")
     places = queue.positions(_waiting(case) for case in waiting)
     others = [cases.find(db, conversation) for conversation in also if conversation not in places]
