@@ -36,7 +36,7 @@ export function makeId() {
 
 /** Return the WebSocket's address for a server's address, by default the page's own. */
 export function socketAddress(base = location.href) {
-  const url = new URL("/socket", base);
+  const url = new URL("/ws", base);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }

@@ -235,7 +235,7 @@ export function settings(connection, me, { hint = "", notices } = {}) {
     const language = (value, label) => h("option", { value, selected: choice() === value }, label);
     return h("div", { class: "stack" },
       hint && h("p", {}, hint),
-      hint && passwordForm(connection),
+      hint && passwordForm(connection, me),
       h("h3", {}, text("settings.profile")),
       h("form", { onsubmit: profile },
         h("label", {}, h("span", {}, text("name")), h("input", { name: "name", value: me.name, required: true, maxlength: 40, autocomplete: "name" })),
@@ -244,13 +244,13 @@ export function settings(connection, me, { hint = "", notices } = {}) {
         h("footer", {}, h("button", {}, text("save")))),
       notices && notices.button(),
       !hint && me.login && h("h3", {}, text("settings.password")),
-      !hint && me.login && passwordForm(connection),
+      !hint && me.login && passwordForm(connection, me),
       h("h3", {}, text("settings.devices")), devices(connection),
       h("footer", {}, h("button", { type: "button", class: "bad", onclick: () => close("signout") }, text("settings.signout"))));
   });
 }
 
-function passwordForm(connection) {
+function passwordForm(connection, me) {
   const wrong = h("p", { class: "wrong", role: "alert" });
   const submit = async (event) => {
     event.preventDefault();
@@ -265,6 +265,7 @@ function passwordForm(connection) {
     }
   };
   return h("form", { onsubmit: submit },
+    h("input", { name: "login", value: me.login, autocomplete: "username", hidden: true, readonly: true }), // for the browser's own book
     h("label", {}, h("span", {}, text("settings.old")), h("input", { name: "old", type: "password", autocomplete: "current-password", maxlength: 200 })),
     h("label", {}, h("span", {}, text("settings.new")), h("input", { name: "password", type: "password", autocomplete: "new-password", required: true, maxlength: 200 })),
     wrong, h("footer", {}, h("button", {}, text("settings.change"))));

@@ -166,6 +166,10 @@ export class Thread {
         rows.push(this.#gap(gap));
         continue;
       }
+      const is_plain = conversation.kind === "direct" && event.k === "join"; // who is in it goes without saying
+      if (is_plain) {
+        continue;
+      }
       meet(event.at);
       if (!has_line && this.#new_from && event.s > this.#new_from && event.f !== store.me && event.k === "msg") {
         has_line = true;

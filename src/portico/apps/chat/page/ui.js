@@ -153,9 +153,11 @@ export function confirmed(question, yes) {
 export function toast(message, { kind = "note", onclick = null } = {}) {
   let shelf = document.querySelector(".toasts");
   if (!shelf) {
-    shelf = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
+    shelf = h("div", { class: "toasts", role: "status", "aria-live": "polite", popover: "manual" });
     document.body.append(shelf);
   }
+  shelf.togglePopover?.(false);
+  shelf.togglePopover?.(true); // above a dialog, too
   const line = h("button", { type: "button", class: ["toast", kind] }, message);
   line.addEventListener("click", () => {
     line.remove();
