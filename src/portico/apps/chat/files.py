@@ -10,6 +10,7 @@ four kinds of pictures may be shown in a page, everything else is for saving. Na
 """
 
 import asyncio
+import codecs
 import os
 import shutil
 import tempfile
@@ -40,6 +41,7 @@ SPARE_BYTES: Final = 256 << 20  # that stay free on the disk
 _MIB: Final = 1 << 20
 _PIECE: Final = 1 << 20  # bytes that are gathered before the disk is asked
 _HEAD: Final = 512
+_UTF8: Final = codecs.getincrementaldecoder("utf-8")
 _UNKNOWN: Final = "application/octet-stream"
 
 # First bytes, at an offset, and what they are (https://mimesniff.spec.whatwg.org/, 6 and 7).
@@ -92,7 +94,7 @@ def sniff(head: bytes) -> str:
             return found
     is_text = not any(byte < 32 and byte not in b"\t\n\f\r\x1b" for byte in head)
     try:
-        head[:-3].decode()  # the last character may have been cut
+        _UTF8().decode(head, final=len(head) < _HEAD)  # the last character may have been cut
     except UnicodeDecodeError:
         return _UNKNOWN
     return "text/plain; charset=utf-8" if is_text and head else _UNKNOWN
