@@ -2,11 +2,11 @@
 
     Admin(limits, eraser).operations()
 
-    admin.people.list {text?, kind?, after?}    admin.people.add {name, kind, login?, password?} -> {id}
-    admin.people.set {id, kind?, name?, login?, password?, disabled?}
-    admin.people.remove {id}                    closes the account and erases what the person wrote
-    admin.link {id} -> {token}                  one-time; for a new password, or the first way in
-    admin.blocks.list / add {kind, value, minutes?, why?} / remove {id}
+    admin.people.list {text?, kind?, after?}    admin.people.add {name, kind, login?, password?} -> {person}
+    admin.people.set {person, kind?, name?, login?, password?, disabled?}
+    admin.people.remove {person}                closes the account and erases what the person wrote
+    admin.link {person} -> {token}              one-time; for a new password, or the first way in
+    admin.blocks.list / add {kind, value, minutes?, why?} / remove {block}
     admin.settings.get / set {values}           admin.audit {before?}
 
 That somebody is an admin is looked up in the transaction that does it. Each act leaves a row, with its actor. The last
@@ -64,7 +64,7 @@ class Admin:
         return {name: guarded(frozenset({_ADMIN}), operation) for name, operation in found.items()}
 
     async def _set_person(self, session: Session, frame: Frame) -> Answer:
-        number_of, hashed = number(frame, "id"), await _hashed(frame)
+        number_of, hashed = number(frame, "person"), await _hashed(frame)
         wanted = {
             "kind": _kind(frame) if "kind" in frame else None,
             "name": people.check_name(frames.text(frame, "name", most=200)) if "name" in frame else None,
@@ -104,7 +104,7 @@ class Admin:
         sign_out(session, person.id)
 
     async def _remove_person(self, session: Session, frame: Frame) -> Answer:
-        own, person = myself(session).person, number(frame, "id")
+        own, person = myself(session).person, number(frame, "person")
         if own == person:
             raise Rejected("forbidden", "another admin can remove you")
         await _read(session, lambda db: people.person(db, person))
@@ -148,7 +148,7 @@ class Admin:
         return {}
 
     async def _remove_block(self, session: Session, frame: Frame) -> Answer:
-        own, block = myself(session).person, number(frame, "id")
+        own, block = myself(session).person, number(frame, "block")
 
         def write(change: Change) -> tuple[str, str]:
             row = change.db.execute("DELETE FROM block WHERE id = ? RETURNING kind, value", (block,)).fetchone()
@@ -253,11 +253,11 @@ async def _add_person(session: Session, frame: Frame) -> Answer:
         audit.note(change, myself(session).person, "person.add", made, kind)
         return made
 
-    return {"id": await _write(session, write)}
+    return {"person": await _write(session, write)}
 
 
 async def _link(session: Session, frame: Frame) -> Answer:
-    person = number(frame, "id")
+    person = number(frame, "person")
 
     def write(change: Change) -> str:
         if people.person(change.db, person).kind not in _MADE:
