@@ -186,7 +186,7 @@ class TextStage:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, self._sock.getsockname())
-        reader, writer = await asyncio.open_connection(sock=sock, limit=1 << 20)
+        reader, writer = await asyncio.open_connection(sock=sock, limit=1 << (14 if window else 20))
         self._netcats.append(Netcat(reader, writer, encoding))
         return self._netcats[-1]
 
