@@ -23,7 +23,10 @@ from portico.apps.chat.hub import Hub
 
 TICK_S: Final = 5.0
 GONE_MS: Final = 60_000  # of an agent without any connection, until its visitors wait again
-_REST_S: Final = 0.05  # between turns: causes that come together are one
+_REST_S: Final = 0.05  # between turns, at least: causes that come together are one
+_REST_SHARE: Final = (
+    4  # ... and as many times as long as a turn has taken, so that a long queue takes no more of the time
+)
 _TELL_ALL_MS: Final = 5_000  # after which who has missed something is told again
 _CHANGES: Final = frozenset({"state", "assign", "transfer", "rating"})
 
@@ -131,11 +134,13 @@ class Desk:
         self._told = {c: status for c, (_, status) in found.items() if status["state"] == "queued"}
 
     async def _keep_routing(self) -> None:
+        clock, took_s = asyncio.get_running_loop().time, 0.0
         while True:
-            await asyncio.sleep(_REST_S)
+            await asyncio.sleep(max(_REST_S, took_s * _REST_SHARE))
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause_s()):
                     await self._cause.wait()
+            began_s = clock()
             try:
                 await self.route()
             except Rejected:  # the disk takes nothing now: the next turn finds the same to do
@@ -144,6 +149,7 @@ class Desk:
                 report = {"message": "a turn of the desk failed", "exception": exc}
                 asyncio.get_running_loop().call_exception_handler(report)
                 await asyncio.sleep(TICK_S)
+            took_s = clock() - began_s
 
     def _pause_s(self) -> float:
         if self._due_ms is None:

@@ -7,7 +7,8 @@
                 desk.rate {c,score,text?} desk.close {c} desk.reopen {c} desk.transcript {c}
     agents      desk.list {tab} desk.take {c,rev} desk.accept desk.decline {c} desk.transfer {c,rev, to | queue}
                 desk.close {c,rev} desk.reopen {c} desk.note {c,text,cid?} desk.transcript {c} desk.available {state?}
-                desk.agents desk.stats desk.canned.list {c?} .set {id?,short,title,text} .remove {id} desk.queues.list
+                desk.agents desk.stats desk.queues.list
+                desk.canned.list {c?} desk.canned.set {canned?,short,title?,text} desk.canned.remove {canned}
     admins      desk.queues.set {queue?,name,pull?,capacity?,greeting?,offline?,agents?}
                 desk.hours.get {queue?} desk.hours.set {queue?,hours}
 
@@ -250,21 +251,21 @@ async def list_canned(desk: Desk, session: Session, frame: Frame) -> Answer:
 
 async def set_canned(desk: Desk, session: Session, frame: Frame) -> Answer:
     """Keep an answer ready, or change one."""
-    own, which = myself(session).person, _optional(frame, "id")
+    own, which = myself(session).person, _optional(frame, "canned")
     short = frames.text(frame, "short", most=_MAX_WORD)
     text = frames.text(frame, "text", most=MAX_TEXT)
     title = frames.text(frame, "title", most=_MAX_WORD, default="") or short
 
     def write(change: Change) -> Answer:
         cases.check_staff(change.db, own)
-        return {"id": desk_settings.set_canned(change, which, short, title, text)}
+        return {"canned": desk_settings.set_canned(change, which, short, title, text)}
 
     return await desk.hub.store.write(write)
 
 
 async def remove_canned(desk: Desk, session: Session, frame: Frame) -> Answer:
     """Keep an answer no more."""
-    own, which = myself(session).person, number(frame, "id")
+    own, which = myself(session).person, number(frame, "canned")
 
     def write(change: Change) -> Answer:
         cases.check_staff(change.db, own)

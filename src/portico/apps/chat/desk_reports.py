@@ -208,7 +208,7 @@ def _first_reply_ms(db: Connection, case: Case) -> int | None:
     """Return how long a visitor waited for the first answer, None where there is none."""
     row = db.execute(
         "SELECT min(at_ms) - made_ms FROM event JOIN conversation ON id = event.conversation "
-        "WHERE event.conversation = ? AND kind = 'msg' AND sender != ?",
+        "WHERE event.conversation = ? AND event.kind = 'msg' AND sender != ?",
         (case.conversation, case.visitor),
     ).fetchone()
     return None if row is None or row[0] is None else max(1, int(row[0]))

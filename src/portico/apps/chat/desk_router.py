@@ -79,7 +79,8 @@ def turn(change: Change, view: View) -> Turn:
         _expire(change, case)
     for agent in sorted(view.gone):
         _return_from(change, agent)
-    for offer in queue.route(_offerable(db, change.now_ms), _agents(db, view.online)):
+    agents = [agent for agent in _agents(db, view.online) if agent.load < max(agent.capacities.values(), default=0)]
+    for offer in queue.route(_offerable(db, change.now_ms), agents) if agents else ():
         cases.offer(change, cases.find(db, offer.conversation), offer.agent, due_ms=change.now_ms + OFFER_MS)
     owners = frozenset(agent for (agent,) in db.execute("SELECT agent FROM desk_case WHERE state = 'open'"))
     (due_ms,) = db.execute("SELECT min(due_ms) FROM desk_case WHERE state IN ('offered', 'open')").fetchone()
