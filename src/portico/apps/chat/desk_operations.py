@@ -56,7 +56,13 @@ async def status(desk: Desk, session: Session, frame: Frame) -> Answer:
         opens_ms = next_opening(one.hours, now_ms)
         ready = [agent for agent, state in desk_router.staff(db).items() if agent in online and state == "available"]
         there = sum(cases.serves(db, agent, one.id) for agent in ready)
-        found = {"open": opens_ms == now_ms, "opens": opens_ms, "greeting": one.greeting, "offline": one.offline}
+        is_open = opens_ms == now_ms
+        found = {
+            "open": is_open,
+            "opens": None if is_open else opens_ms,
+            "greeting": one.greeting,
+            "offline": one.offline,
+        }
         return {**found, "queue": one.id, "agents": there, **_standing(db, case, now_ms, online)}
 
     return await desk.hub.store.read(read)

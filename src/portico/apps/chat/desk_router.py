@@ -215,7 +215,10 @@ def _agents(db: Connection, online: frozenset[int]) -> list[queue.Agent]:
 
 
 class _Pace(NamedTuple):
-    """How fast a queue moves. handled_ms: how long recent cases took. agents: how many serve it now. opens_ms: when."""
+    """How fast a queue moves. handled_ms: how long recent cases took. agents: how many serve it now.
+
+    opens_ms: when it opens, None for one that is open, or stays closed.
+    """
 
     handled_ms: list[int]
     agents: int
@@ -230,7 +233,9 @@ def _pace(db: Connection, one: Queue, ready: Iterable[int], now_ms: int) -> _Pac
         (one.id,),
     )
     agents = sum(cases.serves(db, person, one.id) for person in ready)
-    return _Pace([took for (took,) in rows], agents, is_open(one.hours, now_ms), next_opening(one.hours, now_ms))
+    opens_ms = next_opening(one.hours, now_ms)
+    is_now = opens_ms == now_ms
+    return _Pace([took for (took,) in rows], agents, is_now, None if is_now else opens_ms)
 
 
 def _status(db: Connection, case: Case, place: int | None, pace: _Pace) -> Status:
