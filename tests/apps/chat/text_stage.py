@@ -27,6 +27,7 @@ from typing import Any
 from tests.server.stage import LOOPS, PATIENCE_S
 
 from portico.apps.chat import desk_operations, links, log, operations, people
+from portico.apps.chat.datagrams import Correspondence
 from portico.apps.chat.desk import Desk
 from portico.apps.chat.entrance import Entrance, Gate
 from portico.apps.chat.events import Entry, dump
@@ -38,6 +39,9 @@ from portico.apps.chat.passwords import hash_password, is_password
 from portico.apps.chat.session import House, Operation
 from portico.apps.chat.store import Store
 from portico.apps.chat.talker import Setting
+from portico.server.buckets import Reach, reach_of
+from portico.server.datagrams import DatagramServer
+from portico.server.peer import Peer
 from portico.server.streams import StreamServer
 from portico.server.tasks import Tasks, Work
 from portico.settings import Limits as ServerLimits
@@ -98,6 +102,52 @@ class Netcat:
             assert fits, f"{line!r} came in place of {text!r}"
 
 
+class Sender:
+    """A program that sends datagrams. encoding: of its text."""
+
+    def __init__(self, server: socket.socket, encoding: str) -> None:
+        self.encoding = encoding
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.setblocking(False)
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.connect(server.getsockname())
+
+    @property
+    def peer(self) -> Peer:
+        """Who it is to the server."""
+        return Peer(*self.sock.getsockname())
+
+    def send(self, *texts: str) -> None:
+        """Send texts, a datagram each."""
+        for text in texts:
+            self.sock.send(text.encode(self.encoding))
+
+    async def receive(self) -> str:
+        """Wait for the next datagram."""
+        async with asyncio.timeout(PATIENCE_S):
+            return (await asyncio.get_running_loop().sock_recv(self.sock, 65_536)).decode(self.encoding)
+
+    async def ask(self, text: str) -> str:
+        """Send a text, and return what comes next."""
+        self.send(text)
+        return await self.receive()
+
+    async def until(self, end: str) -> list[str]:
+        """Return the datagrams up to one that has `end` in it."""
+        found = [await self.receive()]
+        while end not in found[-1]:
+            found.append(await self.receive())
+        return found
+
+    def hears_nothing(self) -> bool:
+        """Tell whether nothing has come."""
+        try:
+            self.sock.recv(1)
+        except BlockingIOError:
+            return True
+        return False
+
+
 class TextStage:
     """See the module. What is set here before `open` counts."""
 
@@ -115,6 +165,12 @@ class TextStage:
         self.encoding = "auto"
         self.patience: Patience | None = None
         self.service = Service()
+        self.book: Correspondence
+        self.reach: Callable[[str], Reach] = reach_of
+        self.repeats_s: tuple[float, ...] = (0.05, 0.05)
+        self.idle_s = 600.0
+        self._datagrams: DatagramServer | None = None
+        self._senders: list[Sender] = []
         self._netcats: list[Netcat] = []
         self._sock = socket.create_server(("127.0.0.1", 0))
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # so that a slow reader is soon behind
@@ -150,6 +206,21 @@ class TextStage:
         self._sock.setblocking(False)
         await self.server.open([self._sock])
 
+    async def open_datagrams(self) -> None:
+        """Take datagrams too."""
+        self.book = Correspondence(self.setting("udp"), reach=self.reach, repeats_s=self.repeats_s, idle_s=self.idle_s)
+        self._datagrams = DatagramServer(self.book.service, ServerLimits(), self.service, reach=self.reach)
+        self.book.post = self._datagrams.send
+        self.door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.door.bind(("127.0.0.1", 0))
+        self.door.setblocking(False)
+        await self._datagrams.open([self.door])
+
+    def sender(self, encoding: str = "utf-8") -> Sender:
+        """Make a program that sends datagrams."""
+        self._senders.append(Sender(self.door, encoding))
+        return self._senders[-1]
+
     def setting(self, via: str) -> Setting:
         """Return what talkers share."""
         return Setting(self.house, self.entrance, via, UTC)
@@ -165,6 +236,11 @@ class TextStage:
         self.server.cut()
         await self.until(lambda: not self.server.connections)
         await self.server.drain(0)
+        if self._datagrams is not None:
+            await self._datagrams.drain(PATIENCE_S)
+            await self.book.close()
+        for sender in self._senders:
+            sender.sock.close()
         if self.desk is not None:
             await self.desk.close()
         if self._tasks.running:

@@ -88,6 +88,8 @@ async def _say(talker: Talker, text: str) -> None:
 async def _say_to(talker: Talker, place: Place | None, text: str) -> None:
     is_elsewhere = place is not None and place.conversation != talker.current
     event = await talker.say(text, None if place is None else place.conversation)
+    if not talker.setting.manner.has_ticks:
+        return
     where = f" → {talker.label_of(event.conversation)}" if is_elsewhere or _is_busy(talker) else ""
     talker.show(f"[{clock(event.at_ms, talker.setting.zone)}] {TICK} #{event.seq}{where}")
 

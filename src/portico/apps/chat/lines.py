@@ -69,9 +69,13 @@ class LinesWire:
         self._filled.set()
         self._emptied.clear()
 
+    async def filled(self) -> None:
+        """Wait for something to write."""
+        await self._filled.wait()
+
     async def take(self) -> list[str | tuple[str, ...]]:
         """Wait for something to write; return it. `wrote` says when it is written."""
-        await self._filled.wait()
+        await self.filled()
         taken = [self._items.popleft() for _ in range(min(len(self._items), _AT_ONCE))]
         if not self._items:
             self._filled.clear()

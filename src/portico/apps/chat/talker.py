@@ -26,7 +26,6 @@ from portico.apps.chat.hub import Wire
 from portico.apps.chat.session import House, Me, Session
 from portico.apps.chat.wording import Frame, lines_of, parse_event, persons_in, phrase, reason
 
-SHOWN_AT_FIRST: Final = 20  # lines of a conversation that somebody comes back to
 MAX_NAMES: Final = 2_000
 MAX_OWN: Final = 2_000  # messages of which the hub has not told yet
 _STEPS: Final = 20
@@ -44,6 +43,19 @@ _MINUTE_S: Final = 60
 Answer = TypeVar("Answer")
 
 
+class Manner(NamedTuple):
+    """How a transport treats people.
+
+    at_first: how many lines are shown of a conversation that somebody comes back to; the others are asked for.
+    has_ticks: whether a message that is on the disk is confirmed by a line. reads_by_writing: whether who writes has
+    read what was there.
+    """
+
+    at_first: int = 20
+    has_ticks: bool = True
+    reads_by_writing: bool = True
+
+
 class Setting(NamedTuple):
     """What the talkers of one service share. zone: of the times that are shown, None for this machine's own."""
 
@@ -51,6 +63,7 @@ class Setting(NamedTuple):
     entrance: Entrance
     via: str
     zone: tzinfo | None = None
+    manner: Manner = Manner()
 
 
 class Place(NamedTuple):
@@ -116,10 +129,11 @@ class Talker:
         self.end()
         self.session = Session(house, self._wire, self.setting.via)
         self.token, self._places, self._own, self.keeps_device = token, found, set(), True
-        have = {str(c): max(place.read, place.head - SHOWN_AT_FIRST) for c, place in found.items()}
+        at_first = self.setting.manner.at_first
+        have = {str(c): max(place.read, place.head - at_first) for c, place in found.items()}
         for c, place in found.items():
-            if place.head - SHOWN_AT_FIRST > place.read:
-                self.tell("earlier", count=place.head - SHOWN_AT_FIRST - place.read)
+            if place.head - at_first > place.read:
+                self.tell("earlier", count=place.head - at_first - place.read)
             self._shown[c] = have[str(c)]
         self.current = next(iter(found)) if len(found) == 1 else self._last_case(me)
         await self.session.take(frames.write("hello", v=frames.VERSION, tok=token, have=have))
@@ -220,7 +234,8 @@ class Talker:
             return event
 
         event = await self._write(append)
-        await self.mark(event.conversation, event.seq)
+        if self.setting.manner.reads_by_writing:
+            await self.mark(event.conversation, event.seq)
         return event
 
     async def mark(self, conversation: int, read: int) -> None:
@@ -303,9 +318,12 @@ class Talker:
 
     async def read(self, frame: str) -> list[str]:
         """Return what the session or the hub says as lines."""
-        found = parse_event(frame)
-        reader = _READERS.get(found["t"])
-        return await reader(self, found) if reader is not None else []
+        return await self.read_frame(parse_event(frame))
+
+    async def read_frame(self, frame: Frame) -> list[str]:
+        """Return what the session or the hub says as lines. frame: as JSON has it."""
+        reader = _READERS.get(frame["t"])
+        return await reader(self, frame) if reader is not None else []
 
     def is_news(self, event: Frame) -> bool:
         """Tell whether an event was not typed here. Asked once for each."""
