@@ -29,6 +29,7 @@ _EXAMPLES: Final = (
 )
 COMMANDS: Final = {
     "serve": "portico.cli.chat:serve",
+    "soak": "portico.cli.chat_soak",
 }
 
 

@@ -1,22 +1,25 @@
 """The offer of `portico chat`: pages, WebSockets and the rest of the ways in, one database behind them.
 
-    open_places     as everywhere
+    open_places     HTTP as everywhere, and beside it a port for lines
     open            the database, and with it what may fail
     start           the first admin's link; from then on everybody can come
 
-In: the settings of the command. Out: what a session serves.
+In: the settings of the command. Out: what a session serves; every socket and the database are closed in the end.
 """
 
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from portico.cli.offer import Survey
 from portico.cli.places import Links, Places, links_of, open_places
 from portico.cli.screen import Screen
 from portico.cli.words import Words
 from portico.errors import ConfigError
+from portico.net.addresses import ALL_INTERFACES, parse_address
+from portico.net.listening import close, listen, listen_free
 from portico.settings import Listen
 from portico.settings.chatting import Chat
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from portico.apps.chat.premises import Premises
     from portico.server.exchange import Handler
     from portico.server.metrics import Metrics
+    from portico.server.several import Joined
+
+LINE_PORT: Final = 2323
 
 
 def data_folder(given: str, environ: Mapping[str, str]) -> Path:
@@ -53,6 +59,7 @@ class OfferedChat:
     def __init__(self, settings: Chat, listen_to: Listen) -> None:
         self._settings = settings
         self._listen_to = listen_to
+        self._beside: list[socket.socket] = []
         self._link: str | None = None
         self._places: Places | None = None
         self._premises: Premises | None = None
@@ -60,17 +67,33 @@ class OfferedChat:
 
     def open_places(self) -> Places:
         """Open every socket, or none. Raises as `places.open_places`."""
-        self._places = open_places(self._listen_to)
-        return self._places
+        places = open_places(self._listen_to)
+        try:
+            self._open_beside()
+        except BaseException:
+            close(places.sockets)
+            raise
+        self._places = places
+        return places
+
+    def _open_beside(self) -> None:
+        settings, host = self._settings, _host(self._listen_to)
+        if settings.lines:
+            port = LINE_PORT if settings.line_port is None else settings.line_port
+            address = parse_address(host, default_port=port)
+            self._beside += listen_free(address) if settings.line_port is None else listen(address)
 
     def greeting(self, words: Words, screen: Screen, workers: int | None) -> list[str]:
-        """Say what the chat is called, and where its data is."""
+        """Say what the chat is called, where its data is, and how to come in without a browser."""
         from portico import __version__
         from portico.cli import banner
 
         title = self._premises.title if self._premises is not None else ""
         lines = banner.greeting(__version__, words("chat-runs", what=title), [], words, screen)
         lines.append("  " + screen.paint(words("chat-data", where=self.folder), "dim"))
+        links = links_of(self._beside, is_http=False)
+        for link in [*(link for link, _ in links.lan), *links.own]:
+            lines.append("  " + screen.paint(words("chat-beside", link=link), "dim"))
         return lines
 
     def warnings(self, words: Words) -> list[str]:
@@ -85,13 +108,16 @@ class OfferedChat:
         """Find out nothing more."""
         return None
 
-    def open(self) -> "Handler":
+    def open(self) -> "Handler | Joined":
         """Open the database."""
         from portico.apps.chat.premises import Premises
+        from portico.server.several import Joined
 
         settings = self._settings
         premises = self._premises = Premises(self.folder, title=settings.name, is_fast=settings.fast)
-        return premises.handler
+        if not settings.lines:
+            return premises.handler
+        return Joined(premises.handler, premises.services, self._beside)
 
     def watch(self, metrics: "Metrics") -> None:
         """Add who is there."""
@@ -111,6 +137,15 @@ class OfferedChat:
         await self._premises.stop()
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, and the socket of lines."""
         if self._premises is not None:
             self._premises.close()
+        close(self._beside)
+
+
+def _host(listen_to: Listen) -> str:
+    """Return where lines are taken: with HTTP, as far as that has a host."""
+    if listen_to.lan:
+        return ALL_INTERFACES
+    hosts = [address.host for text in listen_to.bind if (address := parse_address(text, default_port=1)).host]
+    return hosts[0] if hosts else "localhost"

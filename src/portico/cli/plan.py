@@ -80,6 +80,7 @@ def assemble(plan: Plan, screen: Screen, language: str, *, is_alone: bool) -> As
     """
     from portico.cli.log import open_log, open_service_log
     from portico.server.service import Services
+    from portico.server.several import Joined, Several
 
     opened = plan.offer.open()
     if isinstance(opened, Services):
@@ -87,7 +88,11 @@ def assemble(plan: Plan, screen: Screen, language: str, *, is_alone: bool) -> As
         lost = (lambda: 0) if service_log is None else (lambda: service_log.lost)
         return Assembly(service_server(plan, opened, service_log), lost, close)
     log, close = open_log(plan.log, screen, is_alone=is_alone)
-    return Assembly(http_server(plan, opened, log), (lambda: 0) if log is None else (lambda: log.lost), close)
+    lost = (lambda: 0) if log is None else (lambda: log.lost)
+    if isinstance(opened, Joined):
+        main, beside = http_server(plan, opened.handler, log), service_server(plan, opened.services, None)
+        return Assembly(Several(main, beside, opened.sockets), lost, close)
+    return Assembly(http_server(plan, opened, log), lost, close)
 
 
 def service_server(plan: Plan, services: "Services", log: "ServiceLog | None") -> "Server":

@@ -264,11 +264,54 @@ TEXTS: dict[str, Text] = {
     "chat-example-data": Text("with its data in a folder of your own", "数据放在自己指定的文件夹里"),
     "chat-runs": Text("chat {what}", "聊天 {what}"),
     "chat-data": Text("messages and files are kept in {where}", "消息与文件保存在 {where}"),
-    "chat-beside": Text("without a browser: {link}", "不用浏览器：{link}"),
+    "chat-beside": Text("without a browser: portico connect {link}", "不用浏览器：portico connect {link}"),
     "chat-first": Text(
         "set up: {link} (signs the first admin in, once, within a day)",
         "初次设置：{link}（管理员首次登录用，一天内有效，只能用一次）",
     ),
+    # chat soak: the key Soak is a group of settings
+    "chat-soak": Text(
+        "have virtual users try a server of their own, and compare every log",
+        "用虚拟用户检验一个专用服务器，并逐条核对记录",
+    ),
+    "Soak": Text("What is tried", "检验什么"),
+    "soak-example": Text("while the server is killed and connections break", "同时强杀服务器、破坏连接"),
+    "soak-example-many": Text("for figures", "用于测量性能"),
+    "soak-connected": Text("{n} users are connected", "{n} 个用户已连接"),
+    "soak-kill": Text("the server is killed ({n})", "强杀服务器（第 {n} 次）"),
+    "soak-restart": Text("the server is restarted ({n})", "重启服务器（第 {n} 次）"),
+    "soak-reset": Text("connections are reset ({n})", "重置连接（第 {n} 次）"),
+    "soak-stall": Text("users read nothing for a while ({n})", "部分用户暂停读取（第 {n} 次）"),
+    "soak-forget": Text("connections are abandoned half open ({n})", "丢弃连接而不关闭（第 {n} 次）"),
+    "soak-sent": Text(
+        "sent {sent} messages ({rate}/s), {acked} acknowledged", "发送 {sent} 条消息（每秒 {rate}），已确认 {acked} 条"
+    ),
+    "soak-delivered": Text(
+        "delivered {n} events, {rate} messages/s to those who were there",
+        "投递 {n} 个事件，向在线用户每秒投递 {rate} 条消息",
+    ),
+    "soak-acks": Text(
+        "sent to acknowledged: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms",
+        "发送到确认：p50 {p50} 毫秒，p95 {p95} 毫秒，p99 {p99} 毫秒",
+    ),
+    "soak-arrivals": Text(
+        "sent to delivered: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms",
+        "发送到送达：p50 {p50} 毫秒，p95 {p95} 毫秒，p99 {p99} 毫秒",
+    ),
+    "soak-memory": Text(
+        "memory of the server: {first} MiB at first, {last} MiB at last, {most} MiB at most",
+        "服务器内存：开始 {first} MiB，结束 {last} MiB，最高 {most} MiB",
+    ),
+    "soak-cpu": Text("the server used {share} % of a core", "服务器占用一个核心的 {share}%"),
+    "soak-connections": Text(
+        "{n} connections; {limited} times a gap was announced, and fetched", "共 {n} 个连接；{limited} 次告知缺口并补取"
+    ),
+    "soak-breaks": Text("broken: {what}", "破坏：{what}"),
+    "soak-good": Text(
+        "nothing was lost, repeated, reordered, altered or shown to the wrong one",
+        "没有丢失、重复、乱序、改动，也没有发错对象",
+    ),
+    "soak-failed": Text("FAILED: {what}", "失败：{what}"),
     # mistakes
     "see-help": Text("{command} --help tells more", "详见 {command} --help"),
     "no-option": Text("there is no option {name}", "没有 {name} 这个选项"),

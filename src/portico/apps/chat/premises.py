@@ -3,6 +3,7 @@
     Premises(folder)           what may fail: the folder, the database
       start                    in the loop: what is stored about blocks is read, the site is made, the desk begins
       handler                  for an HTTP server: pages, JSON, WebSocket
+      services               for a service server: lines of text over TCP
       stop, close              after the server: what is under way ends; the database is closed
 
 In: a folder. Out: what servers are given; and, as long as no admin has come in, the link for the first one.
@@ -17,19 +18,22 @@ from typing import Any, Final
 from portico.apps.chat import audit, cases, contacts, desk_operations, desk_router, links
 from portico.apps.chat.admin import Admin
 from portico.apps.chat.desk import Desk
-from portico.apps.chat.entrance import Gate
+from portico.apps.chat.entrance import Entrance, Gate
 from portico.apps.chat.files import Files
 from portico.apps.chat.hours import next_opening
 from portico.apps.chat.house import open_house
 from portico.apps.chat.limits import Limits
+from portico.apps.chat.lines import VIA, lines_service
 from portico.apps.chat.operations import operations
 from portico.apps.chat.passwords import hash_password, is_password
 from portico.apps.chat.retention import Eraser, keep_tidy
 from portico.apps.chat.session import House, Operation
 from portico.apps.chat.site import ChatSite, Services, Sign
 from portico.apps.chat.store import Store
+from portico.apps.chat.talker import Setting
 from portico.apps.chat.websocket import MESSAGES, Terms
 from portico.server.exchange import Exchange
+from portico.server.service import Services as Beside
 from portico.server.tasks import Tasks
 
 __all__ = ["MESSAGES", "Premises"]
@@ -41,7 +45,7 @@ _FAREWELL_S: Final = 2.0  # for what clients asked last; the store answers in mi
 class Premises:
     """See the module. Made without a loop, used in one.
 
-    title: of the chat, "" for what an admin has set. is_fast: see `Store`.
+    title: of the chat, "" for what an admin has set. is_fast: see `Store`. services: what is taken beside HTTP.
     Raises ConfigError for a folder that cannot be used; whoever makes it closes it.
     """
 
@@ -57,6 +61,9 @@ class Premises:
         self.desk = Desk(self.house.hub)
         self.files = Files(self.store, folder, self.limits)
         admin = Admin(self.limits, Eraser(self.store, self.files, folder))
+        self._gate = Gate(is_password, self.limits.may_from, hash_password, links.redeem)
+        talking = Setting(self.house, Entrance(self.house, self._gate), VIA)
+        self.services = Beside(stream=lines_service(talking))
         for more in (
             operations(self.limits),
             contacts.OPERATIONS,
@@ -79,10 +86,9 @@ class Premises:
         self.title = self.title or str(found["title"]) or DEFAULT_TITLE
         await self.desk.start()
         self._tidying = asyncio.create_task(keep_tidy(self.store, self.files))
-        gate = Gate(is_password, self.limits.may_from, hash_password, links.redeem)
         self._site = ChatSite(
             self.house,
-            gate,
+            self._gate,
             services=Services(self.files.receive, self.files.give, self._is_open),
             sign=Sign(self.title),
             terms=Terms(is_abusive=self.limits.is_abusive),
