@@ -180,7 +180,8 @@ Test = Callable[..., Coroutine[Any, Any, None]]
 
 
 def asked(play: Test) -> Any:
-    """Make a test of a coroutine function whose first argument is a house."""
+    """Make a test of a coroutine function whose first argument is a house; it may ask for `tmp_path` as well."""
+    names = inspect.signature(play).parameters
 
     async def whole(folder: Path, others: dict[str, Any]) -> None:
         asking = Asking(folder)
@@ -191,12 +192,12 @@ def asked(play: Test) -> Any:
 
     def test(tmp_path: Path, **others: Any) -> None:
         with asyncio.Runner() as runner:
-            runner.run(whole(tmp_path / "house", others))
+            runner.run(whole(tmp_path / "house", {**others, "tmp_path": tmp_path} if "tmp_path" in names else others))
 
     functools.update_wrapper(test, play)
     del test.__wrapped__  # type: ignore[attr-defined]
     signature = inspect.signature(play)
-    parameters = list(signature.parameters.values())[1:]
+    parameters = [one for name, one in list(signature.parameters.items())[1:] if name != "tmp_path"]
     own = inspect.Parameter("tmp_path", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     test.__signature__ = signature.replace(parameters=[own, *parameters])  # type: ignore[attr-defined]
     return test

@@ -121,8 +121,9 @@ def _close_down(database: Path) -> set[tuple[int, int]]:
 
 def _renew(fresh: Path, erased: set[tuple[int, int]], now_ms: int) -> tuple[str, int]:
     with closing(sqlite3.connect(fresh, isolation_level=None)) as db:
-        if db.execute("PRAGMA quick_check").fetchone() != ("ok",):
-            raise ConfigError("the backup is damaged; take an older one")
+        tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if tables == (0,) or db.execute("PRAGMA quick_check").fetchone() != ("ok",):
+            raise ConfigError("the backup is damaged, or empty; take an older one")
         prepare(db)
         db.execute("BEGIN IMMEDIATE")
         epoch = renew_epoch(db)

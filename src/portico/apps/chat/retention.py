@@ -83,6 +83,8 @@ async def tidy(store: Store, files: Files) -> Tidied:
         days = int(wanted[setting])
         while days and (count := await store.write(_trimming(kind, now_ms - days * DAY_MS))):
             events += count
+    if events:
+        await store.write(lambda change: forget_words(change.db))
     audit_days = int(wanted["keep_audit_days"])
     await store.write(lambda change: _tidy_rows(change, now_ms - audit_days * DAY_MS if audit_days else 0))
     return Tidied(events, await files.sweep())
@@ -120,6 +122,7 @@ def erase(change: Change, person: int, actor: int) -> list[str]:
     """
     db = change.db
     people.person(db, person)
+    db.execute("PRAGMA secure_delete = 1")  # with zeros over it, from now on
     db.execute(
         "DELETE FROM found WHERE rowid IN (SELECT found.rowid FROM found JOIN event "
         "ON event.conversation = found.conversation AND event.seq = found.seq WHERE event.sender = ?)",
@@ -133,9 +136,15 @@ def erase(change: Change, person: int, actor: int) -> list[str]:
     db.execute("DELETE FROM mention WHERE file IN (SELECT id FROM file WHERE uploader = ?)", (person,))
     for statement in _FORGOTTEN:
         db.execute(statement, (person,))
+    forget_words(db)
     db.execute("INSERT OR REPLACE INTO erased (person, at_ms) VALUES (?, ?)", (person, change.now_ms))
     audit.note(change, actor, "person.erase", person)
     return unused(db, digests)
+
+
+def forget_words(db: Connection) -> None:
+    """Take the words of deleted messages out of the search for good: FTS5 keeps them until it merges its segments."""
+    db.execute("INSERT INTO found (found) VALUES ('optimize')")
 
 
 _FORGOTTEN: Final = (
