@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 
 from portico.apps.chat import frames
 from portico.apps.chat.session import House, Me, Session
-from portico.errors import Gone
+from portico.errors import Gone, UsageError
 from portico.server.exchange import Exchange
 from portico.server.websocket import WebSocketConnection
 from portico.settings import Messages
@@ -39,6 +39,8 @@ SILENT: Final = 4002
 SLOW: Final = 4008
 ABUSIVE: Final = 4009
 _BYE: Final = frames.write("bye")[:-1]
+_FAILED: Final = 1011
+_MAX_REASON: Final = 40  # characters, of 123 bytes in UTF-8 (RFC 6455 5.5)
 _BINARY: Final = 1003
 _TOO_LONG: Final = 1009
 
@@ -115,13 +117,16 @@ class SocketWire:
         """Send frames; nothing happens where the client has gone. Behind a `bye` the WebSocket is closed."""
         try:
             for message in self._joiner.join(messages):
-                self._socket.send(message)
+                try:
+                    self._socket.send(message)
+                except UsageError:  # half of a surrogate pair, from whoever is answered with it
+                    self._socket.send(message.encode(errors="replace").decode())
         except Gone:
             return
         for message in messages:
             if message.startswith(_BYE):
                 farewell = json.loads(message)
-                self._socket.close(farewell["code"], farewell["why"])
+                self._socket.close(farewell["code"], farewell["why"][:_MAX_REASON])
                 return
 
     def end(self, code: int, why: str) -> None:
@@ -170,6 +175,7 @@ async def serve_socket(
     wire.on_room = partial(_pump, session)
     try:
         if await _greeted(socket, session, wire, terms.hello_s):
+            _enrol(session)
             while await _took(await socket.receive(), session, wire):
                 if session.me is not None and terms.is_abusive(session.me):
                     wire.end(ABUSIVE, "too many, for too long")
@@ -177,6 +183,13 @@ async def serve_socket(
         return
     finally:
         session.end()
+        socket.close(_FAILED)  # which does nothing where one side has closed
+
+
+def _enrol(session: Session) -> None:
+    """Let the hub know of somebody who is in no conversation yet, and may be brought into one."""
+    if session.reader is not None:
+        session.house.hub.readers.setdefault(session.reader.person, set()).add(session.reader)
 
 
 def _pump(session: Session) -> None:
