@@ -16,6 +16,7 @@ from portico.apps.chat.events import Claim, check
 from portico.apps.chat.log import Change, append
 from portico.apps.chat.passwords import hash_password
 from portico.apps.chat.premises import MESSAGES, Premises
+from portico.apps.chat.schema import renew_epoch
 from portico.server.http import HttpServer
 from portico.settings import Limits
 
@@ -422,6 +423,37 @@ def test_a_long_absence_leaves_a_row_that_loads_what_is_missing(enter: Entrance,
     page.locator(".scroll").evaluate("element => element.scrollTo(0, 0)")
     expect(bubbles(page)).to_have_count(200)
     expect(page.locator(".msg").filter(has_text="line 1200").first).to_be_in_viewport()
+
+
+def lose_the_last(change: Change) -> None:
+    """Make the room's log end one event earlier, as an older copy of it does."""
+    change.db.execute("DELETE FROM event WHERE conversation = 1 AND seq = (SELECT head FROM conversation WHERE id = 1)")
+    change.db.execute("UPDATE conversation SET head = head - 1 WHERE id = 1")
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["another-epoch", "the-same-epoch"])
+def test_after_an_older_copy_is_restored_no_page_shows_what_is_not_in_it(
+    enter: Entrance, chat: Chat, is_told: bool
+) -> None:
+    def restore(change: Change, hashed: str) -> None:
+        lose_the_last(change)
+        if is_told:
+            renew_epoch(change.db)
+
+    page = enter("ada")
+    go(page, "Quay")
+    for text in ("one", "two", "three"):
+        say(page, text)
+    expect(page.locator(".msg:not(.unsent)")).to_have_count(3)
+    page.context.set_offline(True)
+    chat.stop()
+    chat.restart(restore)
+    chat.stop()
+    chat.restart()
+    page.context.set_offline(False)
+    expect(bubbles(page)).to_have_text(["one", "two"])
+    say(page, "again three")
+    expect(page.locator(".msg:not(.unsent) .bubble")).to_have_text(["one", "two", "again three"])
 
 
 # On a phone

@@ -279,7 +279,10 @@ export class Connection extends EventTarget {
     ev: (frame) => this.#event(frame),
     sync: (frame) => {
       this.store.take(frame);
-      this.#fillIfBehind(frame.c, frame.head < (this.store.conversations.get(frame.c)?.last ?? 0));
+      if (frame.head < this.store.conversations.get(frame.c).last) {
+        this.store.forget(frame.c); // the server's log ends before ours: ours is not its
+        this.#lost();
+      }
     },
     reset: (frame) => this.store.take(frame),
     ping: () => this.#put({ t: "pong" }),
@@ -372,23 +375,20 @@ export class Connection extends EventTarget {
 
   #event(frame) {
     if (!this.store.take(frame)) {
-      this.#fillIfBehind(frame.c, false, frame.s);
+      this.#fill(frame.c, frame.s);
     }
   }
 
   /** Get what is missing between what is known and an event that came too early. */
-  async #fillIfBehind(c, is_ahead, seen = 0) {
-    if (is_ahead) {
-      this.store.forget(c); // the server's log ends before ours: ours is not its
-    }
-    const last = () => this.store.conversations.get(c)?.last ?? 0;
-    if (this.#filling.has(c) || (!is_ahead && seen <= last())) {
+  async #fill(c, seen) {
+    const last = () => this.store.conversation(c).last;
+    if (this.#filling.has(c)) {
       return;
     }
     this.#filling.add(c);
     try {
-      for (let head = Math.max(seen, last() + 1); last() < head; ) {
-        const before = last();
+      for (let head = seen; last() < head; ) {
+        const before = Math.max(0, last());
         head = (await this.get(c, { after: before })).head;
         if (last() === before) {
           break;

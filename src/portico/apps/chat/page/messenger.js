@@ -49,7 +49,7 @@ class Messenger {
     document.body.replaceChildren(this.element);
     const { connection, store } = this;
     store.addEventListener("change", ({ detail }) => this.draw(detail));
-    store.addEventListener("event", ({ detail }) => this.notices.hear(detail, this.shownId()));
+    store.addEventListener("event", ({ detail }) => this.#hear(detail));
     store.addEventListener("moved", ({ detail }) => this.#count.delete(detail.conversation.id));
     connection.addEventListener("state", () => this.#state());
     connection.addEventListener("me", ({ detail }) => this.#meet(detail));
@@ -60,6 +60,13 @@ class Messenger {
     setInterval(() => this.#presence(), PRESENCE_MS);
     this.#route();
     await connection.start();
+  }
+
+  #hear(detail) {
+    const is_list_alone = getComputedStyle(this.main).display === "none" && document.visibilityState === "visible";
+    if (!is_list_alone) { // a phone that shows the list shows it there
+      this.notices.hear(detail, this.shownId());
+    }
   }
 
   /** Return which conversation is in front of somebody's eyes, 0 for none. */
@@ -135,6 +142,7 @@ class Messenger {
     const at = this.at ?? 0;
     this.at = id ? 0 : at;
     this.sidebar.current = c;
+    this.notices.seen(id);
     this.element.classList.toggle("reading", c > 0);
     this.thread.element.hidden = id === 0;
     this.top.hidden = id === 0;

@@ -13,6 +13,14 @@ export class Notices {
     this.go = go;
   }
 
+  #shown = new Map(); // conversation to what takes its line away
+
+  /** A conversation is being read: what was told of it is old. */
+  seen(id) {
+    this.#shown.get(id)?.();
+    this.#shown.delete(id);
+  }
+
   /** An event has come. shown: the conversation that is being read. */
   hear({ conversation, event }, shown) {
     const is_telling = event.k === "msg" && event.f !== this.store.me && !conversation.is_muted;
@@ -23,7 +31,8 @@ export class Notices {
     const title = conversation.kind === "direct" ? name : `${name} · ${titleOf(this.store, conversation)}`;
     const said = (event.b.text || text("list.file")).slice(0, LINE);
     if (document.visibilityState === "visible" && document.hasFocus()) {
-      toast(`${title}: ${said}`, { onclick: () => this.go(conversation.id) });
+      this.seen(conversation.id);
+      this.#shown.set(conversation.id, toast(`${title}: ${said}`, { onclick: () => this.go(conversation.id) }));
     } else if ("Notification" in window && Notification.permission === "granted") {
       const notice = new Notification(title, { body: said, tag: `c${conversation.id}`, icon: "/page/mark.svg" });
       notice.onclick = () => {

@@ -31,6 +31,7 @@ export class Sidebar {
     this.store = store;
     this.act = act;
     this.current = 0;
+    this.is_ready = false; // the list has come
     this.title = h("h1", { class: "grow cut" });
     this.list = h("nav", { class: "list", "aria-label": text("list.conversations") });
     this.links = h("span", { class: "links" });
@@ -55,13 +56,13 @@ export class Sidebar {
       ["list.left", all.filter((each) => each.kind === "room" && each.has_left)],
     ].filter(([, found]) => found.length);
     const described = groups.map(([key, found]) => [key, found.map((each) => this.#describe(each))]);
-    const signature = JSON.stringify([described, this.current]);
+    const signature = JSON.stringify([described, this.current, this.is_ready]);
     if (signature === this.#signature) {
       return;
     }
     this.#signature = signature;
     const focused = document.activeElement?.dataset?.id;
-    const start = h("div", { class: "nothing" }, h("p", { class: "dim" }, text("list.none")),
+    const start = h("div", { class: "nothing", hidden: !this.is_ready }, h("p", { class: "dim" }, text("list.none")),
       h("button", { type: "button", class: "main", onclick: this.act.start }, text("list.start")));
     this.list.replaceChildren(...(described.length ? described.map(([key, found]) => this.#group(key, found)) : [start]));
     if (focused) {
@@ -71,6 +72,7 @@ export class Sidebar {
 
   /** Show who this is, and where else this person may go. operations: names of what may be asked. */
   drawMe(me, title, operations) {
+    this.is_ready = true;
     this.title.textContent = title;
     this.me.replaceChildren(avatar(me.name, me.id), h("span", { class: "cut" }, me.name), icon("gear"));
     this.me.setAttribute("aria-label", `${text("settings.title")}: ${me.name}`);

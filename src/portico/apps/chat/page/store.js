@@ -41,7 +41,11 @@ export class Conversation {
       return false;
     }
     this.events.set(event.s, event);
-    this.#sorted = null;
+    if (event.s > (this.#sorted?.at(-1) ?? Infinity)) {
+      this.#sorted.push(event.s);
+    } else {
+      this.#sorted = null;
+    }
     if (event.k === "edit" && (this.#edits.get(event.ref)?.s ?? 0) < event.s) {
       this.#edits.set(event.ref, event);
     } else if (event.k === "del") {
@@ -307,7 +311,7 @@ export class Store extends EventTarget {
     frame.ev.forEach((event) => this.#add(conversation, event, false));
     conversation.first = frame.first;
     conversation.head = frame.head;
-    conversation.last = frame.ev.length ? frame.ev.at(-1).s : Math.max(conversation.last, frame.head);
+    conversation.last = frame.ev.length ? frame.ev.at(-1).s : Math.max(conversation.last, frame.head, frame.first - 1);
     this.#tell(frame.c, true);
     return true;
   }
@@ -317,6 +321,9 @@ export class Store extends EventTarget {
     frame.ev.forEach((event) => this.#add(conversation, event, false));
     conversation.first = frame.first;
     conversation.head = Math.max(conversation.head, frame.head);
+    if (conversation.last < 0 && frame.ev[0]?.s === frame.first) {
+      conversation.last = frame.first - 1;
+    }
     const known = conversation.events;
     while (known.has(conversation.last + 1)) {
       conversation.last += 1;

@@ -149,7 +149,7 @@ export function confirmed(question, yes) {
         h("button", { class: "main" }, yes))));
 }
 
-/** Show a line at the bottom for a while; a screen reader reads it. */
+/** Show a line above everything for a while; a screen reader reads it. Returns a function that takes it away. */
 export function toast(message, { kind = "note", onclick = null } = {}) {
   let shelf = document.querySelector(".toasts");
   if (!shelf) {
@@ -165,6 +165,7 @@ export function toast(message, { kind = "note", onclick = null } = {}) {
   });
   shelf.append(line);
   setTimeout(() => line.remove(), 6_000);
+  return () => line.remove();
 }
 
 /** Say what went wrong, in the person's language where the table has the code. */
