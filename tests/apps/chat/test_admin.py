@@ -2,7 +2,6 @@ import pytest
 from tests.apps.chat.asking import Asking, Somebody, asked, refusal
 
 from portico.apps.chat import links
-from portico.apps.chat.admin import load_blocks
 from portico.apps.chat.passwords import is_password
 
 OPERATIONS: tuple[tuple[str, dict[str, object]], ...] = (
@@ -176,7 +175,7 @@ async def test_blocks_are_there_after_a_restart(house: Asking) -> None:
     await boss.ask("admin.blocks.add", kind="address", value="203.0.113.0/24")
     house.limits.load([])
     assert not house.limits.is_blocked("203.0.113.1")
-    await load_blocks(house.limits, house.store)
+    house.limits.load(await house.rows("SELECT kind, value, until_ms FROM block"))
     assert house.limits.is_blocked("203.0.113.1")
 
 

@@ -179,7 +179,7 @@ def stored(play: Callable[[Stored], Coroutine[Any, Any, None]]) -> Any:
         await play(await Stored(stage).open())
 
     whole.__name__ = play.__name__
-    return acted(whole, is_open=False)
+    return acted(is_open=False)(whole)
 
 
 @stored

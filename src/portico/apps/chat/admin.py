@@ -27,7 +27,6 @@ from portico.apps.chat.operations import flag, guarded, myself, sign_out
 from portico.apps.chat.passwords import MAX_PASSWORD, hash_password
 from portico.apps.chat.retention import Eraser
 from portico.apps.chat.session import Operation, Session
-from portico.apps.chat.store import Store
 from portico.errors import UsageError
 
 Answer = Mapping[str, Any]
@@ -159,11 +158,6 @@ class Admin:
 
         self._limits.let_in(*await _write(session, write))
         return {}
-
-
-async def load_blocks(limits: Limits, store: Store) -> None:
-    """Have the limits know the blocks of the database, when the house opens."""
-    limits.load(await store.read(lambda db: db.execute("SELECT kind, value, until_ms FROM block").fetchall()))
 
 
 async def _read(session: Session, work: Callable[[Connection], Found]) -> Found:
