@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.apps.chat.web_stage import WebStage, acted
+from tests.apps.chat.web_stage import WebStage, acted, hear, hear_end, hello
 
 from portico.apps.chat import links, people
 from portico.apps.chat.entrance import Caller, Entrance, Gate
@@ -149,6 +149,12 @@ async def test_who_signs_out_is_known_no_more_on_this_device(stage: WebStage) ->
     person = await account(stage)
     door = entrance(stage)
     token, other = await stage.device(person), await stage.device(person)
-    assert await door.sign_out(await stage.house.recognise(token)) == {}
+    async with stage.socket() as client:
+        await client.send(hello(token))
+        await hear(client)
+        await stage.until(lambda: stage.house.hub.readers)
+        assert await door.sign_out(await stage.house.recognise(token)) == {}
+        assert (await hear_end(client))[1] == 4003
+    assert stage.house.hub.readers == {}
     assert (await refused(stage.house.recognise(token)))[0] == "auth"
     assert (await stage.house.recognise(other)).person == person

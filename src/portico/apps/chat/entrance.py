@@ -14,10 +14,11 @@ same, whether the login exists or not; how often it may fail is counted for the 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from portico.apps.chat import people
+from portico.apps.chat import frames, people
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.frames import text
 from portico.apps.chat.log import Change
+from portico.apps.chat.operations import SIGNED_OUT
 from portico.apps.chat.passwords import MAX_PASSWORD
 from portico.apps.chat.people import Person
 from portico.apps.chat.session import House, Me
@@ -114,8 +115,12 @@ class Entrance:
         return await self._admit(person, caller, lasts_ms=_VISITOR_MS)
 
     async def sign_out(self, me: Me) -> Answer:
-        """Forget the device that asks."""
+        """Forget the device that asks; its connections are closed, and other devices say hello again."""
+        hub = self._house.hub
         await self._store.write(lambda change: people.revoke(change, me.person, me.device))
+        for reader in list(hub.readers.get(me.person, ())):
+            reader.say(frames.write("bye", code=SIGNED_OUT, why="signed out; say hello again"))
+            hub.leave(reader)
         return {}
 
     async def _admit(self, person: int, caller: Caller, *, lasts_ms: int | None = None) -> Answer:

@@ -9,10 +9,12 @@ A client says hello within a few seconds, and with a token that is known, or it 
 what it is sent is let go too, and finds the rest in the log when it comes back. Why is said twice: in a frame `bye`,
 and in the close frame.
 
-    1003  a binary message           1007  text that is no UTF-8, and
-    1009  a message that is too long       1001 when the server stops, by the layer below
+    1001  the server stops           1003  a binary message              1007  text that is no UTF-8
+    1009  a message that is too long 1011  a fault of ours
     4001  no known token             4002  no hello in time             4003  signed out meanwhile
     4008  nothing was taken          4009  went on and on with what was refused
+
+1001, 1007, and as a rule 1009, are said by the layer below, without a `bye`.
 """
 
 import asyncio
