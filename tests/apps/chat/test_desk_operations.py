@@ -81,7 +81,7 @@ class World:
         self.house = house._replace(operations=operations(self.desk))
 
     async def come(self, kind: str, name: str) -> Client:
-        """Have somebody new come in."""
+        """Have somebody new come in, who is in a room already: the hub knows of whoever follows something."""
 
         def make(change: Change) -> tuple[int, str]:
             number = people.add_person(change, kind, name)
