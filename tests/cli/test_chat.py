@@ -2,12 +2,13 @@
 
 import json
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from tests.cli.running import Result, Running, Start
+from tests.cli.running import DEADLINE_S, Result, Running, Start
 
 from portico.cli.main import main
 
@@ -92,3 +93,35 @@ def test_without_a_home_a_folder_has_to_be_named(runs: Callable[..., Result]) ->
     done = runs("chat", "-p", "0", HOME="", XDG_DATA_HOME="")
     assert done.code == 2
     assert "--data DIR" in done.err
+
+
+def test_whoever_writes_lines_or_datagrams_waits_at_the_desk(start: Start, tmp_path: Path) -> None:
+    running = start("chat", "--data", str(tmp_path), "-p", "0", "--line-port", "0", "--udp-port", "0")
+    line_port = int(running.output.until(r"tcp://localhost:(\d+)\n")[1])
+    udp_port = int(running.output.until(r"udp://localhost:(\d+)\n")[1])
+    running.port()
+    with socket.create_connection(("127.0.0.1", line_port), DEADLINE_S) as sock, sock.makefile("rb") as lines:
+        sock.sendall("你好\n".encode("gbk"))
+        assert any("√".encode("gbk") in line for line in lines)
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.settimeout(DEADLINE_S)
+        sock.connect(("127.0.0.1", udp_port))
+        sock.send(b"#1 hello")
+        assert sock.recv(1500).startswith(b"#1 ok ")
+    assert running.process.poll() is None
+    stopped(running)
+
+
+def test_lines_and_datagrams_can_be_left_out(start: Start, tmp_path: Path) -> None:
+    running, _, _ = started(start, tmp_path, "--no-lines", "--no-datagrams")
+    assert "portico connect" not in running.output.text
+    stopped(running)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_made(runs: Callable[..., Result], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = runs("chat", "--data", str(tmp_path / "data"), "-p", "0", "--line-port", str(port))
+    assert done.code == 2
+    assert str(port) in done.err
+    assert not (tmp_path / "data").exists()

@@ -11,7 +11,7 @@ import click
 from portico.cli.group import CommandGroup, Example, PageCommand
 from portico.cli.hosting import host
 from portico.cli.options import collect, options_for
-from portico.settings import Limits, Listen, Log, Processes, Trust
+from portico.settings import Limits, Listen, Log, Processes, Service, Trust
 from portico.settings.chatting import Chat
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT: Final = "serve"
 # A chat is one process: of the options of processes those that mean something for one.
 _PROCESSES: Final = ("pid-file", "user", "group", "admin")
+_IDLE_S: Final = 7_200.0  # somebody at netcat who only reads
 _EXAMPLES: Final = (
     Example("portico chat", "chat-example"),
     Example("portico chat --lan", "chat-example-lan"),
@@ -29,6 +30,10 @@ _EXAMPLES: Final = (
 )
 COMMANDS: Final = {
     "serve": "portico.cli.chat:serve",
+    "doctor": "portico.cli.chat_care:doctor",
+    "export": "portico.cli.chat_care:export",
+    "backup": "portico.cli.chat_care:backup",
+    "restore": "portico.cli.chat_care:restore",
     "soak": "portico.cli.chat_soak",
 }
 
@@ -41,8 +46,9 @@ def _plan(params: dict[str, Any]) -> "Plan":
     from portico.cli.plan import plan_of
 
     listen_to = collect(Listen, params)
-    offer = OfferedChat(collect(Chat, params), listen_to)
-    return replace(plan_of(offer, params, is_lan_ours=not listen_to.bind), messages=MESSAGES)
+    service = replace(collect(Service, params), idle_timeout=_IDLE_S)
+    offer = OfferedChat(collect(Chat, params), listen_to, service.encoding)
+    return replace(plan_of(offer, params, is_lan_ours=not listen_to.bind), messages=MESSAGES, service=service)
 
 
 def _serve(**params: Any) -> int:
@@ -68,6 +74,7 @@ serve = _ServeCommand(
     params=[
         *options_for(Chat, "chat"),
         *options_for(Listen, "chat"),
+        *options_for(Service, "chat", ("encoding",)),
         *options_for(Processes, "chat", _PROCESSES),
         *(option for group in (Trust, Log, Limits) for option in options_for(group, "chat")),
     ],

@@ -1,6 +1,6 @@
 """The offer of `portico chat`: pages, WebSockets and the rest of the ways in, one database behind them.
 
-    open_places     HTTP as everywhere, and beside it a port for lines
+    open_places     HTTP as everywhere, and beside it a port for lines and one for UDP
     open            the database, and with it what may fail
     start           the first admin's link; from then on everybody can come
 
@@ -18,7 +18,7 @@ from portico.cli.places import Links, Places, links_of, open_places
 from portico.cli.screen import Screen
 from portico.cli.words import Words
 from portico.errors import ConfigError
-from portico.net.addresses import ALL_INTERFACES, parse_address
+from portico.net.addresses import ALL_INTERFACES, Kind, parse_address
 from portico.net.listening import close, listen, listen_free
 from portico.settings import Listen
 from portico.settings.chatting import Chat
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from portico.apps.chat.premises import Premises
     from portico.server.exchange import Handler
     from portico.server.metrics import Metrics
+    from portico.server.services import ServiceServer
     from portico.server.several import Joined
 
 LINE_PORT: Final = 2323
+UDP_PORT: Final = 2324
 
 
 def data_folder(given: str, environ: Mapping[str, str]) -> Path:
@@ -56,7 +58,8 @@ class OfferedChat:
     is_for_browsers = True
     counted = "requests"
 
-    def __init__(self, settings: Chat, listen_to: Listen) -> None:
+    def __init__(self, settings: Chat, listen_to: Listen, encoding: str) -> None:
+        self._encoding = encoding
         self._settings = settings
         self._listen_to = listen_to
         self._beside: list[socket.socket] = []
@@ -71,17 +74,21 @@ class OfferedChat:
         try:
             self._open_beside()
         except BaseException:
-            close(places.sockets)
+            close([*places.sockets, *self._beside])
             raise
         self._places = places
         return places
 
     def _open_beside(self) -> None:
         settings, host = self._settings, _host(self._listen_to)
-        if settings.lines:
-            port = LINE_PORT if settings.line_port is None else settings.line_port
-            address = parse_address(host, default_port=port)
-            self._beside += listen_free(address) if settings.line_port is None else listen(address)
+        wanted: tuple[tuple[bool, Kind, int | None, int], ...] = (
+            (settings.lines, "tcp", settings.line_port, LINE_PORT),
+            (settings.datagrams, "udp", settings.udp_port, UDP_PORT),
+        )
+        for is_wanted, kind, port, usual in wanted:
+            if is_wanted:
+                address = parse_address(host, default_port=usual if port is None else port, default_scheme=kind)
+                self._beside += listen_free(address) if port is None else listen(address)
 
     def greeting(self, words: Words, screen: Screen, workers: int | None) -> list[str]:
         """Say what the chat is called, where its data is, and how to come in without a browser."""
@@ -111,13 +118,22 @@ class OfferedChat:
     def open(self) -> "Handler | Joined":
         """Open the database."""
         from portico.apps.chat.premises import Premises
+        from portico.server.service import Services
         from portico.server.several import Joined
 
         settings = self._settings
-        premises = self._premises = Premises(self.folder, title=settings.name, is_fast=settings.fast)
-        if not settings.lines:
+        premises = Premises(self.folder, title=settings.name, encoding=self._encoding, is_fast=settings.fast)
+        self._premises = premises
+        services = Services(
+            premises.lines if settings.lines else None, premises.letters.service if settings.datagrams else None
+        )
+        if services == Services():
             return premises.handler
-        return Joined(premises.handler, premises.services, self._beside)
+
+        def hand_over(server: "ServiceServer") -> None:
+            premises.letters.post = server.send
+
+        return Joined(premises.handler, services, self._beside, hand_over)
 
     def watch(self, metrics: "Metrics") -> None:
         """Add who is there."""
@@ -137,14 +153,14 @@ class OfferedChat:
         await self._premises.stop()
 
     def close(self) -> None:
-        """Close the database, and the socket of lines."""
+        """Close the database, and the sockets of lines and UDP."""
         if self._premises is not None:
             self._premises.close()
         close(self._beside)
 
 
 def _host(listen_to: Listen) -> str:
-    """Return where lines are taken: with HTTP, as far as that has a host."""
+    """Return where lines and UDP are taken: with HTTP, as far as that has a host."""
     if listen_to.lan:
         return ALL_INTERFACES
     hosts = [address.host for text in listen_to.bind if (address := parse_address(text, default_port=1)).host]

@@ -42,7 +42,7 @@ class Process:
         self.port, self.line_port = _free_ports(2)
         self._process: asyncio.subprocess.Process | None = None
         self._words = [
-            *("--data", str(folder), "-b", f"127.0.0.1:{self.port}", "--quiet"),
+            *("--data", str(folder), "-b", f"127.0.0.1:{self.port}", "--quiet", "--no-datagrams"),
             *("--line-port", str(self.line_port), "--max-connections-per-address", str(4 * users + 100)),
             *("--drain", "2"),
         ]

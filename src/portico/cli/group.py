@@ -264,6 +264,8 @@ def _wrong(exc: click.ClickException, words: Words) -> str:
         hint = _nearest(exc.option_name, [opt for param in _params(exc) for opt in param.opts + param.secondary_opts])
         said = words("no-option", name=excerpt(exc.option_name)[1:-1])
         return said + (words("did-you-mean", name=hint) if hint else "")
+    if isinstance(exc, click.MissingParameter):  # a BadParameter whose message is empty
+        return words("missing", name=exc.param.make_metavar(exc.ctx) if exc.param is not None and exc.ctx else "")
     if isinstance(exc, click.BadParameter):
         return f"{_named(exc, words)}: {exc.message}" if exc.param is not None else exc.message
     if isinstance(exc, click.BadOptionUsage):

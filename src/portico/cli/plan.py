@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from portico.server.http import HttpServer
     from portico.server.service import Services
     from portico.server.service_log import ServiceLog
+    from portico.server.services import ServiceServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +92,12 @@ def assemble(plan: Plan, screen: Screen, language: str, *, is_alone: bool) -> As
     lost = (lambda: 0) if log is None else (lambda: log.lost)
     if isinstance(opened, Joined):
         main, beside = http_server(plan, opened.handler, log), service_server(plan, opened.services, None)
+        opened.hand_over(beside)
         return Assembly(Several(main, beside, opened.sockets), lost, close)
     return Assembly(http_server(plan, opened, log), lost, close)
 
 
-def service_server(plan: Plan, services: "Services", log: "ServiceLog | None") -> "Server":
+def service_server(plan: Plan, services: "Services", log: "ServiceLog | None") -> "ServiceServer":
     """Make the server for services."""
     from portico.gateway.pool import Pool
     from portico.server.services import ServiceServer

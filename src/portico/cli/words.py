@@ -207,10 +207,10 @@ TEXTS: dict[str, Text] = {
     "get-example-save": Text("save a file; go on where it was cut off", "保存文件；中断后接着下载"),
     "get-example-parallel": Text("a large file over four connections", "用四个连接下载一个大文件"),
     "get-codes": Text(
-        "Ends with 0 when done, 1 when the network or the server failed, 2 when the words make no sense, 4 for a status "
-        "of 400 and above with --fail, 130 after Ctrl-C. Files are asked for as they are; anything else compressed. "
-        "Each option can come from the environment: --timeout is PORTICO_TIMEOUT, or PORTICO_GET_TIMEOUT for this "
-        "command alone; --header and --quiet have the longer name only. "
+        "Ends with 0 when done, 1 when the network or the server failed, 2 when the words make no sense, 4 for a "
+        "status of 400 and above with --fail, 130 after Ctrl-C. Files are asked for as they are; anything else "
+        "compressed. Each option can come from the environment: --timeout is PORTICO_TIMEOUT, or PORTICO_GET_TIMEOUT "
+        "for this command alone; --header and --quiet have the longer name only. "
         "PORTICO_LANG=en or zh chooses the language.",
         "成功以 0 结束，网络或服务器出错以 1 结束，命令写错以 2 结束，加了 --fail 且状态码为 400 及以上以 4 结束，"
         "Ctrl-C 以 130 结束。保存文件时请求原样内容，其他情况请求压缩内容。每个选项都可以用环境变量设置："
@@ -269,6 +269,34 @@ TEXTS: dict[str, Text] = {
         "set up: {link} (signs the first admin in, once, within a day)",
         "初次设置：{link}（管理员首次登录用，一天内有效，只能用一次）",
     ),
+    "chat-doctor": Text("look for what is wrong with a chat, or soon will be", "检查聊天服务现有的和潜在的问题"),
+    "chat-doctor-port": Text("the port of the pages, to see whether it is free", "网页端口，检查是否空闲"),
+    "chat-doctor-example": Text("everything that can be looked at", "检查所有项目"),
+    "chat-export": Text("write what somebody can read to a file", "把某人能看到的内容导出为文件"),
+    "chat-export-arguments": Text("Whose", "谁的内容"),
+    "chat-export-person": Text("a login, or the number of a person", "登录名，或人员编号"),
+    "chat-export-form": Text("of the file (text)", "文件格式（默认 text）"),
+    "chat-export-conversation": Text("only this conversation, by its number", "只导出此编号的会话"),
+    "chat-export-output": Text("a new file (standard output)", "新文件（默认输出到标准输出）"),
+    "chat-export-example": Text("everything that the admin can read, for printing", "管理员能看到的全部内容，便于打印"),
+    "chat-backup": Text(
+        "copy a chat, which may be running, into a new folder", "把聊天数据备份到新文件夹，服务可照常运行"
+    ),
+    "chat-backup-target": Text("a folder that is not there yet", "尚不存在的文件夹"),
+    "chat-backup-example": Text("database and files, as they are at one moment", "同一时刻的数据库与文件"),
+    "chat-backed-up": Text("{where} has the backup, {size}", "已备份到 {where}，{size}"),
+    "chat-restore": Text("put a backup back; the chat has to be stopped", "恢复备份，须先停止聊天服务"),
+    "chat-restore-source": Text("the folder of a backup", "备份所在的文件夹"),
+    "chat-restore-example": Text("what was there before is kept beside it", "原有数据会另行保留"),
+    "chat-restored": Text(
+        "{where} is restored; clients will read everything anew", "已从 {where} 恢复，客户端会重新读取全部内容"
+    ),
+    "chat-erased-again": Text(
+        "{n} people were erased since, and are again",
+        "有 {n} 人在备份之后被清除，已再次清除",
+        one="1 person was erased since, and is again",
+    ),
+    "chat-kept": Text("what was there before is now {where}", "原有数据保留在 {where}"),
     # chat soak: the key Soak is a group of settings
     "chat-soak": Text(
         "have virtual users try a server of their own, and compare every log",
@@ -317,6 +345,7 @@ TEXTS: dict[str, Text] = {
     "no-option": Text("there is no option {name}", "没有 {name} 这个选项"),
     "no-command": Text("there is no command {name}", "没有 {name} 这个命令"),
     "did-you-mean": Text("; did you mean {name}?", "，是不是 {name}？"),
+    "missing": Text("{name} is missing", "缺少 {name}"),
     "needs-value": Text("{name} needs a value", "{name} 需要一个值"),
     "takes-no-value": Text("{name} takes no value", "{name} 不带值"),
     "unexpected": Text("{name} is one word too many", "多出了 {name}"),

@@ -22,14 +22,20 @@ if TYPE_CHECKING:
     from portico.server.embedded import Server
     from portico.server.exchange import Handler
     from portico.server.service import Services
+    from portico.server.services import ServiceServer
 
 
 class Joined(NamedTuple):
-    """A handler for HTTP with services beside it. sockets: what the services are for, open already."""
+    """A handler for HTTP with services beside it.
+
+    sockets: what the services are for, open already. hand_over: called with the services' server before it is opened;
+    whoever sends datagrams unasked needs it.
+    """
 
     handler: "Handler"
     services: "Services"
     sockets: Sequence[socket.socket]
+    hand_over: "Callable[[ServiceServer], None]" = lambda server: None
 
 
 class Several:

@@ -25,7 +25,16 @@ class Chat:
         bounds=(0, 65_535),
         metavar="N",
     )
+    udp_port: int | None = option(
+        None,
+        Unit.COUNT,
+        "port for UDP (2324, or the next free one)",
+        "UDP 端口（默认 2324，被占用则取下一个空闲端口）",
+        bounds=(0, 65_535),
+        metavar="N",
+    )
     lines: bool = option(True, Unit.FLAG, "take lines of text over TCP", "接受 TCP 文本行")
+    datagrams: bool = option(True, Unit.FLAG, "take text over UDP", "接受 UDP 文本")
     fast: bool = option(
         False,
         Unit.FLAG,

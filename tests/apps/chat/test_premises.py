@@ -71,3 +71,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigError, match="cannot be made"):
         Premises(tmp_path / "file" / "below")
+
+
+def test_everything_that_can_be_asked_is_asked_here(tmp_path: Path) -> None:
+    premises = Premises(tmp_path)
+    premises.close()
+    asked = {"me", "room.make", "contacts.add", "export", "files.get", "admin.link", "desk.start"}
+    assert asked <= set(premises.house.operations)

@@ -3,7 +3,7 @@
     Premises(folder)           what may fail: the folder, the database
       start                    in the loop: what is stored about blocks is read, the site is made, the desk begins
       handler                  for an HTTP server: pages, JSON, WebSocket
-      services               for a service server: lines of text over TCP
+      lines, letters         for a service server: text over TCP and over UDP
       stop, close              after the server: what is under way ends; the database is closed
 
 In: a folder. Out: what servers are given; and, as long as no admin has come in, the link for the first one.
@@ -15,8 +15,9 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
 
-from portico.apps.chat import audit, cases, contacts, desk_operations, desk_router, links
+from portico.apps.chat import audit, cases, contacts, desk_operations, desk_router, export, links
 from portico.apps.chat.admin import Admin
+from portico.apps.chat.datagrams import Correspondence
 from portico.apps.chat.desk import Desk
 from portico.apps.chat.entrance import Entrance, Gate
 from portico.apps.chat.files import Files
@@ -33,8 +34,8 @@ from portico.apps.chat.store import Store
 from portico.apps.chat.talker import Setting
 from portico.apps.chat.websocket import MESSAGES, Terms
 from portico.server.exchange import Exchange
-from portico.server.service import Services as Beside
 from portico.server.tasks import Tasks
+from portico.wire.charset import AUTO
 
 __all__ = ["MESSAGES", "Premises"]
 
@@ -45,38 +46,41 @@ _FAREWELL_S: Final = 2.0  # for what clients asked last; the store answers in mi
 class Premises:
     """See the module. Made without a loop, used in one.
 
-    title: of the chat, "" for what an admin has set. is_fast: see `Store`. services: what is taken beside HTTP.
+    title: of the chat, "" for what an admin has set. encoding: of text from programs that are no browsers. is_fast: see
+    `Store`. lines, letters: what is taken over TCP and UDP; see `Correspondence.post` for what letters need.
     Raises ConfigError for a folder that cannot be used; whoever makes it closes it.
     """
 
-    def __init__(self, folder: Path, *, title: str = "", is_fast: bool = False) -> None:
+    def __init__(self, folder: Path, *, title: str = "", encoding: str = AUTO, is_fast: bool = False) -> None:
         self.limits = Limits()
         self.title = title
         self._is_closed = False
         self._site: ChatSite | None = None
         self._tasks: Tasks | None = None
         self._tidying: asyncio.Task[None] | None = None
-        table: dict[str, Operation] = {}
-        self.house: House = open_house(folder, self._run, operations=table, may=self.limits.may, is_fast=is_fast)
-        self.desk = Desk(self.house.hub)
+        house = open_house(folder, self._run, may=self.limits.may, is_fast=is_fast)
+        self.store: Store = house.hub.store
+        self.desk = Desk(house.hub)
         self.files = Files(self.store, folder, self.limits)
-        admin = Admin(self.limits, Eraser(self.store, self.files, folder))
+        self.house: House = house._replace(operations=self._operations(folder))
         self._gate = Gate(is_password, self.limits.may_from, hash_password, links.redeem)
         talking = Setting(self.house, Entrance(self.house, self._gate), VIA)
-        self.services = Beside(stream=lines_service(talking))
+        self.lines = lines_service(talking, encoding=encoding)
+        self.letters = Correspondence(talking, encoding=encoding)
+
+    def _operations(self, folder: Path) -> Mapping[str, Operation]:
+        admin = Admin(self.limits, Eraser(self.store, self.files, folder))
+        table: dict[str, Operation] = {}
         for more in (
             operations(self.limits),
             contacts.OPERATIONS,
+            export.OPERATIONS,
             self.files.operations(),
             admin.operations(),
             desk_operations.operations(self.desk),
         ):
             table.update(more)
-
-    @property
-    def store(self) -> Store:
-        """The database."""
-        return self.house.hub.store
+        return table
 
     async def start(self) -> None:
         """Make ready for the first visitor."""
@@ -111,6 +115,7 @@ class Premises:
         """Let end what clients have asked for; called when nobody can ask any more."""
         if self._tasks is None:
             return
+        await self.letters.close()
         await self.desk.close()
         if self._tidying is not None:
             self._tidying.cancel()
