@@ -106,7 +106,7 @@ function check(key, name, is_on, value) {
 }
 
 function head(key, label, onclick) {
-  return h("div", { class: "head" }, h("h2", {}, text(key)), label && h("button", { type: "button", class: "main", onclick }, text(label)));
+  return h("div", { class: "heading" }, h("h2", {}, text(key)), label && h("button", { type: "button", class: "main", onclick }, text(label)));
 }
 
 function act(label, onclick, kind = "") {
@@ -162,7 +162,7 @@ function personRow(admin, each) {
     h("div", { class: "acts" },
       is_account && !each.disabled && act("admin.link", () => showLink(admin, each)),
       is_account && act("edit", () => editPerson(admin, each)),
-      each.id !== admin.me.id && act(each.disabled ? "admin.open_account" : "admin.close_account", () => admin.do("admin.people.set", { id: each.id, disabled: !each.disabled })),
+      each.id !== admin.me.id && act(each.disabled ? "admin.open_account" : "admin.close_account", () => admin.do("admin.people.set", { person: each.id, disabled: !each.disabled })),
       each.id !== admin.me.id && act("admin.remove", () => removePerson(admin, each), "bad")));
 }
 
@@ -181,17 +181,17 @@ function given(form) {
 }
 
 const addPerson = (admin) => admin.form(text("admin.person_add"), "admin.people.add", personFields({ kind: "user" }), given);
-const editPerson = (admin, each) => admin.form(each.name, "admin.people.set", personFields(each), (form) => ({ id: each.id, ...given(form) }));
+const editPerson = (admin, each) => admin.form(each.name, "admin.people.set", personFields(each), (form) => ({ person: each.id, ...given(form) }));
 
 async function removePerson(admin, { id, name }) {
   if (await confirmed(text("admin.remove_sure", { name }), text("admin.remove"))) {
-    await admin.do("admin.people.remove", { id });
+    await admin.do("admin.people.remove", { person: id });
   }
 }
 
 async function showLink(admin, { id, name }) {
   try {
-    const { token } = await admin.ask("admin.link", { id });
+    const { token } = await admin.ask("admin.link", { person: id });
     const link = `${location.origin}/#${token}`;
     await dialog(text("admin.link"), () => h("div", { class: "stack" }, h("p", {}, text("admin.link_made", { name })), code(link)));
   } catch (error) {
@@ -271,11 +271,11 @@ async function canned(admin) {
     field("admin.short", "short", each.short, { required: true, maxlength: 33 }),
     field("admin.canned_title", "title", each.title, { maxlength: 40 }),
     area("admin.canned_text", "text", each.text, 5, { required: true, maxlength: 8192 }),
-  ], (form) => ({ id: each.id, ...Object.fromEntries(form) }));
+  ], (form) => ({ canned: each.id, ...Object.fromEntries(form) }));
   return [
     head("admin.canned", "admin.canned_add", () => edit({})),
     rows(found, (each) => h("li", {}, h("div", { class: "grow" }, h("span", {}, h("b", {}, `/${each.short}`), " ", each.title), h("small", { class: "cut" }, each.text)),
-      h("div", { class: "acts" }, act("edit", () => edit(each)), act("delete", () => admin.do("desk.canned.remove", { id: each.id }), "bad")))),
+      h("div", { class: "acts" }, act("edit", () => edit(each)), act("delete", () => admin.do("desk.canned.remove", { canned: each.id }), "bad")))),
   ];
 }
 
@@ -297,7 +297,7 @@ async function blocks(admin) {
     head("admin.blocks", "admin.block_add", add),
     rows(found, (each) => h("li", {}, h("div", { class: "grow" }, h("span", {}, each.kind === "person" ? `#${each.value}` : each.value),
       h("small", {}, [each.until ? text("admin.until", { at: moment(each.until) }) : text("admin.for_ever"), each.why].filter(Boolean).join(" · "))),
-    h("div", { class: "acts" }, act("admin.unblock", () => admin.do("admin.blocks.remove", { id: each.id }))))),
+    h("div", { class: "acts" }, act("admin.unblock", () => admin.do("admin.blocks.remove", { block: each.id }))))),
   ];
 }
 

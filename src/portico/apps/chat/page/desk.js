@@ -38,6 +38,8 @@ class Desk {
     this.lists = { mine: [], queue: [], all: [], closed: [] };
     this.current = 0;
     this.is_wall = false;
+    this.is_to_write = false; // as soon as there is something to write into
+    this.is_leaving = false; // whether a change of the availability is this person's own
     this.available = "";
     this.#build();
   }
@@ -286,8 +288,8 @@ class Desk {
   async accept(item) {
     if (await this.#do("desk.accept", { c: item.c })) {
       this.tab = "mine";
+      this.is_to_write = true;
       this.go(item.c);
-      this.thread.composer.focus();
     }
   }
 
@@ -295,8 +297,8 @@ class Desk {
   async take(item) {
     if (await this.#do("desk.take", { c: item.c, rev: item.rev })) {
       this.tab = "mine";
+      this.is_to_write = true;
       this.draw();
-      this.thread.composer.focus();
     }
   }
 
@@ -369,6 +371,10 @@ class Desk {
     if (is_member) {
       this.#renew(this.center, ["talk", item.c], () => this.thread.element);
       this.thread.open(item.c);
+      if (this.is_to_write) {
+        this.is_to_write = false;
+        this.thread.composer.focus();
+      }
     } else {
       const is_free = ["queued", "offered"].includes(item.state);
       this.#renew(this.center, ["preview", item.c, item.state], () => [
@@ -469,12 +475,11 @@ class Desk {
   /** Turn to the conversation or to its notes. */
   turn(half) {
     this.half = half;
+    this.is_to_write = half === "talk";
     this.draw();
     this.#preview();
     if (half === "notes") {
-      (this.center.querySelector("input") ?? this.notes.composer.field).focus();
-    } else if (this.thread.element.isConnected) {
-      this.thread.composer.focus();
+      (this.center.querySelector(".notes > form input") ?? this.notes.composer.field).focus();
     }
   }
 

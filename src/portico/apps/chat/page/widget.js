@@ -26,7 +26,7 @@
     first: ["Your question", "请描述您的问题"],
     start: ["Start", "开始咨询"],
     away: ["Nobody is here right now. Leave a message and we will answer here.", "现在是非工作时间。请留言，我们会在这里答复您。"],
-    opens: ["We are back {at}.", "我们将于{at}上班。"],
+    opens: ["We are back {at}.", "我们将于{at}恢复服务。"],
     contact: ["E-mail or phone, if you want to be called (optional)", "邮箱或电话，方便联系您（选填）"],
     leave: ["Leave the message", "提交留言"],
     waiting: ["Somebody will be with you soon.", "请稍候，马上为您接入。"],
@@ -98,7 +98,7 @@ header button, .tool { width: 40px; height: 40px; flex: none; display: grid; pla
 header button:hover, .tool:hover { background: var(--tint); color: var(--ink); }
 .state { padding: 7px 18px; background: var(--note); font-size: 13px; text-align: center; }
 .log { flex: 1; min-height: 0; overflow-y: auto; overscroll-behavior: contain; display: flex; flex-direction: column; padding: 14px 16px; }
-.log > :first-child { margin-top: auto; }
+.log::before { content: ""; margin-top: auto; }
 .sys { align-self: center; margin: 8px 0; color: var(--dim); font-size: 13px; text-align: center; }
 .older { color: var(--accent); text-decoration: underline; }
 .msg { max-width: 84%; margin-top: 3px; align-self: flex-start; }
@@ -516,7 +516,7 @@ input:focus, textarea:focus { outline: 2px solid var(--accent); outline-offset: 
 
   let is_opened = IS_FULL;
   let site = null; // the answer of /api/public
-  let shown = ""; // which of the views
+  let shown = null; // which of the views
   let has_changed = false; // whether a score was given here, now
   const rows = new Map();
   const host = h("div", { "data-portico": true });
@@ -722,7 +722,7 @@ input:focus, textarea:focus { outline: 2px solid var(--accent); outline-offset: 
       main.replaceChildren(list, typing, rating, wrong, writing);
       toEnd();
     } else {
-      main.replaceChildren(...(view ? [entry(view === "form")] : []));
+      main.replaceChildren(view ? entry(view === "form") : h("div", { class: "log" }, wrong));
     }
     focus();
   }
@@ -824,6 +824,9 @@ input:focus, textarea:focus { outline: 2px solid var(--accent); outline-offset: 
       });
       document.title = IS_FULL && site ? site.title : document.title;
       draw();
+      if (!site && is_opened) {
+        setTimeout(readSite, ANSWER_MS);
+      }
     }
   }
 
