@@ -195,6 +195,7 @@ async def leave(talker: Talker, rest: str) -> None:
     """Leave a room."""
     place = await talker.place(rest)
     await talker.ask("room.leave", c=place.conversation)
+    talker.tell("you_left", place=place.label)
     if talker.current == place.conversation:
         talker.current = None
 

@@ -97,7 +97,7 @@ class Talker:
         self.show = show
         self.status: Frame = {}
         self.token = ""
-        self._announced: set[int] = set()
+        self._announced: set[tuple[int, int]] = set()
         self._is_language_chosen = False
         self._names: dict[int, str] = {}
         self._own: set[tuple[int, int]] = set()
@@ -351,14 +351,20 @@ class Talker:
         if conversation not in self._places:
             await self.places()
         place = self._places.get(conversation)
-        if place is not None and event["k"] in _UNTOLD.get(place.kind, ()):
+        is_untold = place is not None and event["k"] in _UNTOLD.get(place.kind, ())
+        if is_untold or (event["k"] == "leave" and self._is_mine(event)):
             return []
         is_plain = conversation == self.current or (place is not None and place.other == event["f"])
         where = "" if is_plain and (place is None or place.kind != "staff") else self.label_of(conversation)
         return lines_of(event, names, self.language, zone=self.setting.zone, where=where)
 
+    def _is_mine(self, event: Frame) -> bool:
+        return self.me is not None and event["f"] == event["b"].get("person") == self.me.person
+
     async def _event(self, frame: Frame) -> list[str]:
         self._shown[frame["c"]] = frame["s"]
+        if frame["k"] == "state":
+            self.status = {}
         return await self.event_lines(frame) if self.is_news(frame) else []
 
     async def _sync(self, frame: Frame) -> list[str]:
@@ -402,8 +408,8 @@ class Talker:
             items = (await self.ask("desk.list", tab="queue"))["items"]
         except Rejected:  # asked too often: the next change tells
             return []
-        fresh = [item for item in items if item["c"] not in self._announced]
-        self._announced = {item["c"] for item in items}
+        fresh = [item for item in items if (item["c"], item["rev"]) not in self._announced]
+        self._announced = {(item["c"], item["rev"]) for item in items}
         return [f"*** {self.waiting_line(item)}" for item in fresh]
 
     def waiting_line(self, item: Mapping[str, Any]) -> str:

@@ -31,6 +31,7 @@ _PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     "joined": ("{who} has joined", "{who} 加入了"),
     "brought": ("{by} has brought {who} in", "{by} 邀请 {who} 加入了"),
     "left": ("{who} has left", "{who} 离开了"),
+    "you_left": ("You have left {place}.", "您已离开 {place}。"),
     "removed": ("{by} has taken {who} out", "{by} 将 {who} 移出了"),
     "titled": ("{who} calls this now: {title}", "{who} 将名称改为：{title}"),
     "edited": ("{who} has changed #{ref}: {text}", "{who} 修改了 #{ref}：{text}"),
