@@ -355,6 +355,63 @@ def test_files_go_along_and_come_back(enter: Entrance, tmp_path: Path) -> None:
     assert (tmp_path / "saved").read_bytes() == notes["buffer"]
 
 
+PUT: Final = """(element, [kind, size]) => {
+    const given = new DataTransfer();
+    given.items.add(new File([new Uint8Array(size)], kind + ".txt"));
+    const options = { bubbles: true, cancelable: true, clipboardData: given, dataTransfer: given };
+    element.dispatchEvent(kind === "paste" ? new ClipboardEvent("paste", options) : new DragEvent(kind, options));
+}"""
+
+
+def test_files_are_pasted_and_dropped_and_one_that_is_too_large_is_told(enter: Entrance) -> None:
+    page = enter("ada")
+    go(page, "Quay")
+    page.locator(".composer textarea").evaluate(PUT, ["paste", 9])
+    expect(page.locator(".drafts li")).to_contain_text(["paste.txt9 B"])
+    page.locator(".scroll").evaluate(PUT, ["drop", 9])
+    expect(page.locator(".drafts li")).to_contain_text(["paste.txt9 B", "drop.txt9 B"])
+    page.get_by_role("button", name="Remove paste.txt").click()
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("a.file")).to_have_count(1)
+    page.locator(".composer textarea").evaluate(PUT, ["paste", 26 << 20])
+    expect(page.locator(".drafts li")).to_contain_text("not uploaded")
+    expect(page.locator(".toast")).to_have_text("That is too large.")
+
+
+def test_a_message_elsewhere_is_told_of_unless_it_is_muted(enter: Entrance) -> None:
+    ada, wei = enter("ada"), enter("wei")
+    go(wei, "Quay")
+    ada.bring_to_front()
+    say(wei, "The tide turns")
+    expect(ada.locator(".toast")).to_have_text("Wei · Quay: The tide turns")
+    ada.locator(".toast").click()
+    expect(ada.locator(".top h2")).to_have_text("Quay")
+    expect(ada.locator(".toast")).to_have_count(0)
+    ada.get_by_role("button", name="Mute").click()
+    expect(ada.get_by_role("button", name="Unmute")).to_be_visible()
+    ada.go_back()
+    say(wei, "Twice")
+    expect(ada.locator(".item .badge.muted")).to_have_text("1")
+    expect(ada.locator(".toast")).to_have_count(0)
+    expect(ada).to_have_title("Harbour")
+
+
+def sign_everybody_out(change: Change, hashed: str) -> None:
+    """Revoke every device."""
+    change.db.execute("UPDATE device SET is_revoked = 1")
+
+
+def test_whoever_was_signed_out_signs_in_again_on_the_same_page(enter: Entrance, chat: Chat) -> None:
+    page = enter("ada")
+    chat.stop()
+    chat.restart(sign_everybody_out)
+    expect(page.get_by_role("alert")).to_have_text("You have been signed out. Sign in again.")
+    sign_in(page, "ada")
+    expect(page.locator(".me")).to_contain_text("Ada")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog")).to_have_count(1)
+
+
 # Going away and coming back
 
 

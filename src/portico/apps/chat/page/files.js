@@ -18,6 +18,7 @@ export class Files extends EventTarget {
   constructor(connection) {
     super();
     this.connection = connection;
+    this.max_bytes = Infinity; // of one file
     connection.addEventListener("state", ({ detail }) => detail === "online" && this.#ask());
   }
 
@@ -38,6 +39,9 @@ export class Files extends EventTarget {
 
   /** Send a file to the server; return its id. Throws Refusal. */
   async upload(file, name) {
+    if (file.size > this.max_bytes) {
+      throw new Refusal("too_big"); // said here, since a server that stops reading is not heard
+    }
     const headers = { "Content-Type": "application/octet-stream" };
     const path = `/api/files?name=${encodeURIComponent(name)}`;
     const found = await call(path, { method: "POST", body: file, headers }, this.connection.token);

@@ -41,6 +41,7 @@ class Messenger {
     this.element = h("div", { class: "app" }, this.sidebar.element, this.main);
   }
 
+  #over = new AbortController(); // of what this one listens to
   #ready = false;
   #count = new Map(); // conversation to how many are in it
 
@@ -53,11 +54,16 @@ class Messenger {
     store.addEventListener("moved", ({ detail }) => this.#count.delete(detail.conversation.id));
     connection.addEventListener("state", () => this.#state());
     connection.addEventListener("me", ({ detail }) => this.#meet(detail));
-    connection.addEventListener("auth", () => leave(text("signin.again")));
-    addEventListener("hashchange", () => this.#route());
-    addEventListener("keydown", (event) => this.#key(event));
-    addEventListener("storage", () => device()?.token !== connection.token && location.reload());
-    setInterval(() => this.#presence(), PRESENCE_MS);
+    const { signal } = this.#over;
+    connection.addEventListener("auth", () => this.#leave());
+    addEventListener("hashchange", () => this.#route(), { signal });
+    addEventListener("keydown", (event) => this.#key(event), { signal });
+    addEventListener("storage", () => device()?.token !== connection.token && location.reload(), { signal });
+    for (const kind of ["dragover", "drop"]) {
+      addEventListener(kind, (event) => event.preventDefault(), { signal }); // a file beside the thread replaces no page
+    }
+    const timer = setInterval(() => this.#presence(), PRESENCE_MS);
+    signal.addEventListener("abort", () => clearInterval(timer));
     this.#route();
     await connection.start();
   }
@@ -129,6 +135,14 @@ class Messenger {
     location.assign("/");
   }
 
+  /** This device is not known any more: another sign-in, and everything from the beginning. */
+  async #leave() {
+    this.#over.abort();
+    keep(null);
+    document.querySelectorAll("dialog").forEach((each) => each.close());
+    await new Messenger(await signIn({ why: text("signin.again") })).run();
+  }
+
   #follow(found) {
     if (found) {
       this.go(found.c, found.s ?? 0);
@@ -181,7 +195,8 @@ class Messenger {
     if (is_first) {
       readPublic().then((found) => {
         this.title = found.title;
-        this.files.is_offered = found.files;
+        this.files.max_bytes = found.max_file_mib ? found.max_file_mib * 2 ** 20 : Infinity;
+        this.thread.composer.attach.hidden = !found.files;
         this.sidebar.drawMe(answer.me, found.title, answer.op);
         this.draw();
       }, () => {});
@@ -291,12 +306,6 @@ class Messenger {
       this.thread.composer.focus();
     }
   }
-}
-
-async function leave(why) {
-  keep(null);
-  const found = await signIn({ why });
-  await new Messenger(found).run();
 }
 
 document.documentElement.lang = language();
