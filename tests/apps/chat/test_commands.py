@@ -212,7 +212,7 @@ async def test_the_place_in_the_queue(stage: TextStage) -> None:
 
 
 @acted
-async def test_two_agents_want_one_visitor(stage: TextStage) -> None:
+async def test_a_visitor_is_handed_on(stage: TextStage) -> None:
     visitor, agent = await at_the_desk(stage)
     other = await stage.come("agent", "Zhou")
     await other.play("""
@@ -221,10 +221,25 @@ async def test_two_agents_want_one_visitor(stage: TextStage) -> None:
     """)
     await agent.type("/transfer Nobody", "/transfer Zhou")
     assert "*** Nobody here is called Nobody" in await agent.until("Zhou is asked to take over")
-    await other.type("/take 1")
-    await stage.until(lambda: True)
-    await agent.type("/transfer A Zhou")
-    assert visitor is not None
+    assert await other.line() == "*** #1 A waits, /take 1: hello"
+    await other.type("/take", "what is it?")
+    await other.until("✓")
+    assert (await visitor.until("what is it?"))[-2:] == [
+        "[12:00] *** Zhou has taken over",
+        "[12:00] Zhou: what is it?",
+    ]
+    await agent.type("and now?")
+    assert "*** you are not in this conversation" in await agent.until("not in this")
+
+
+@acted
+async def test_a_visitor_is_handed_on_by_name_to_a_login(stage: TextStage) -> None:
+    _, agent = await at_the_desk(stage)
+    other = await stage.come("agent", "Zhou")
+    await stage.write("UPDATE person SET login = 'zhou2' WHERE name = 'Zhou'")
+    await agent.type("/transfer A zhou2")
+    await agent.until("zhou2 is asked to take over")
+    assert await other.line() == "*** #1 A waits, /take 1: hello"
 
 
 @acted

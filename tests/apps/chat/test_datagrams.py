@@ -309,3 +309,28 @@ def test_long_addresses_have_a_login_of_their_own() -> None:
     assert len(found) == 2
     assert all(len(login) <= 40 for login in found)
     assert datagrams._login(Peer("fe80::1%eth0", 9)) == "udp-fe80__1_eth0-9"
+
+
+@acted
+async def test_the_one_who_was_silent_longest_makes_room(stage: TextStage) -> None:
+    await stage.open()
+    await stage.open_datagrams()
+    first = stage.sender()
+    assert await first.ask("#1 hello") == "#1 ok 3"
+    for port in range(1, datagrams.MAX_PEERS + 1):
+        await stage.book.take(b"#hello", Peer("127.0.0.2", port))
+    await stage.until(lambda: 1 not in stage.house.hub.readers)
+    assert await first.ask("#2 hello again") == "#2 ok 4"
+
+
+@acted
+async def test_of_those_who_have_shown_that_they_are_there_so_many_are_known(stage: TextStage) -> None:
+    stage.reach = lambda host: Reach.PUBLIC
+    await stage.open()
+    await stage.open_datagrams()
+    for port in range(1, datagrams.MAX_PROVEN + 3):
+        peer = Peer("127.0.0.2", port)
+        cookie = await stage.book.take(b"x" * 23, peer)
+        assert cookie is not None
+        assert await stage.book.take(cookie, peer) == b"#hello ok"
+    assert len(stage.book._proven) == datagrams.MAX_PROVEN

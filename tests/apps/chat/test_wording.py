@@ -41,7 +41,7 @@ CASES = [
     ("offered", event("state", {"state": "offered", "agent": 2}), ["[12:00] *** Li is asked to take over"]),
     ("refused", event("state", {"state": "refused", "agent": 2}), ["[12:00] *** Li did not take over"]),
     ("assigned", event("assign", {"agent": 2}), ["[12:00] *** Li answers now"]),
-    ("taken over", event("transfer", {"agent": 1}), ["[12:00] *** Wang has taken over"]),
+    ("taken over", event("assign", {"agent": 1, "from": 2}), ["[12:00] *** Wang has taken over"]),
     ("asked over", event("transfer", {"agent": 2}), []),
     ("another queue", event("transfer", {"queue": 2}), ["[12:00] *** passed on to another queue"]),
     ("rated", event("rating", {"score": 4, "text": "good"}), ["[12:00] *** Wang rates 4/5 good"]),

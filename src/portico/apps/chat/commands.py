@@ -273,7 +273,7 @@ def _count(text: str, default: int, most: int) -> int:
 async def queue(talker: Talker, rest: str) -> None:
     """Show who waits, to an agent; to a visitor, where one is."""
     if talker.me is not None and talker.me.kind in STAFF:
-        items = (await talker.ask("desk.list", tab="queue"))["items"]
+        items = await talker.waiting()
         if not items:
             talker.tell("nobody_waits")
         for item in items:
@@ -288,13 +288,16 @@ async def queue(talker: Talker, rest: str) -> None:
 
 
 async def take(talker: Talker, rest: str) -> None:
-    """Have a visitor who waits: the one of a number, or the first."""
-    items = (await talker.ask("desk.list", tab="queue"))["items"]
+    """Have a visitor who waits, or whom a colleague hands on: the one of a number, or the first."""
+    items = await talker.waiting()
     item = _item(talker, items, rest) if rest else next(iter(items), None)
     if item is None:
         talker.tell("nobody_waits")
         return
-    await talker.ask("desk.take", c=item["c"], rev=item["rev"])
+    if talker.is_asked(item):
+        await talker.ask("desk.accept", c=item["c"])
+    else:
+        await talker.ask("desk.take", c=item["c"], rev=item["rev"])
     await talker.follow(item["c"])
     await _talk_in(talker, item["c"])
 

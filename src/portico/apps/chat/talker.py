@@ -400,12 +400,25 @@ class Talker:
         word = "place" if minutes is None else "place_eta"
         return ["*** " + phrase(word, self.language, pos=status["pos"], minutes=minutes)]
 
+    async def waiting(self) -> list[Mapping[str, Any]]:
+        """Return the cases that an agent may take: those in the queue, and those that a colleague hands on.
+
+        Raises Rejected.
+        """
+        mine = (await self.ask("desk.list", tab="mine"))["items"]
+        handed = [item for item in mine if item["state"] == "open" and self.is_asked(item)]
+        return handed + list((await self.ask("desk.list", tab="queue"))["items"])
+
+    def is_asked(self, item: Mapping[str, Any]) -> bool:
+        """Tell whether it is this agent who is asked to take a case."""
+        return self.me is not None and item["offered"] is not None and item["offered"]["id"] == self.me.person
+
     async def _waiting(self) -> list[str]:
         """Return who waits and has not been told of, to an agent."""
         if self.me is None or self.me.kind not in STAFF:
             return []
         try:
-            items = (await self.ask("desk.list", tab="queue"))["items"]
+            items = await self.waiting()
         except Rejected:  # asked too often: the next change tells
             return []
         fresh = [item for item in items if (item["c"], item["rev"]) not in self._announced]

@@ -206,15 +206,13 @@ def _state(event: Frame, names: Mapping[int, str], language: str) -> str:
 
 
 def _assignment(event: Frame, names: Mapping[int, str], language: str) -> str:
-    return "*** " + phrase("assigned", language, who=names[event["b"]["agent"]])
+    word = "transferred" if "from" in event["b"] else "assigned"  # from: who had it until then
+    return "*** " + phrase(word, language, who=names[event["b"]["agent"]])
 
 
 def _transfer(event: Frame, names: Mapping[int, str], language: str) -> str:
-    if "queue" in event["b"]:
-        return "*** " + phrase("requeued", language)
-    if event["b"]["agent"] != event["f"]:  # somebody asks a colleague; the offer itself says so
-        return ""
-    return "*** " + phrase("transferred", language, who=names[event["b"]["agent"]])
+    # Where somebody asks a colleague, the offer itself says so.
+    return "*** " + phrase("requeued", language) if "queue" in event["b"] else ""
 
 
 def _rating(event: Frame, names: Mapping[int, str], language: str) -> str:
