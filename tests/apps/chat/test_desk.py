@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from portico.apps.chat import cases, desk_router, log, people, rooms
+from portico.apps.chat import cases, desk_router, log, people
 from portico.apps.chat.cases import Case
 from portico.apps.chat.desk import Desk
 from portico.apps.chat.events import Claim, Rejected, check
@@ -53,11 +53,10 @@ class World:
         return await self.hub.store.write(lambda change: people.add_person(change, kind, name))
 
     async def enter(self, person: int) -> Line:
-        """Have a person come in, who is in a room of its own."""
-        room = await self.hub.store.write(lambda change: rooms.make_room(change, person, "own", is_public=False))
+        """Have a person come in."""
         line = Line()
         self.readers[person] = Reader(self.hub, person, line)
-        await self.hub.enter(self.readers[person], room, None)
+        self.hub.greet(self.readers[person])
         return line
 
     def leave(self, person: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from portico.apps.chat import cases, people, rooms
+from portico.apps.chat import cases, people
 from portico.apps.chat.desk import Desk
 from portico.apps.chat.desk_operations import OPERATIONS, operations
 from portico.apps.chat.house import open_house
@@ -85,7 +85,6 @@ class World:
 
         def make(change: Change) -> tuple[int, str]:
             number = people.add_person(change, kind, name)
-            rooms.make_room(change, number, "lobby", is_public=False)
             return number, people.add_device(change, number, "test")
 
         number, token = await self.house.hub.store.write(make)

@@ -101,18 +101,26 @@ class Entrance:
         self.check_rate(caller.address, "signup")
         hashed = await hash_password(password)
         language = _language(body)
-        person = await self._store.write(
-            lambda change: people.add_person(change, "user", name, login=login, password=hashed, language=language)
-        )
-        return await self._admit(person, caller)
+
+        def make(change: Change) -> int:
+            number = people.add_person(change, "user", name, login=login, password=hashed)
+            people.set_language(change, number, language)
+            return number
+
+        return await self._admit(await self._store.write(make), caller)
 
     async def visit(self, body: Mapping[str, Any], caller: Caller) -> Answer:
         """Let somebody in who has no account."""
         language = _language(body)
         name = text(body, "name", most=_MAX_TYPED, default="").strip() or _VISITORS[language or "en"]
         self.check_rate(caller.address, "visitor")
-        person = await self._store.write(lambda change: people.add_person(change, "visitor", name, language=language))
-        return await self._admit(person, caller, lasts_ms=_VISITOR_MS)
+
+        def make(change: Change) -> int:
+            number = people.add_person(change, "visitor", name)
+            people.set_language(change, number, language)
+            return number
+
+        return await self._admit(await self._store.write(make), caller, lasts_ms=_VISITOR_MS)
 
     async def sign_out(self, me: Me) -> Answer:
         """Forget the device that asks; its connections are closed, and other devices say hello again."""

@@ -94,6 +94,8 @@ def parse(text: str) -> list[Request]:
 def _parse_one(line: str) -> Request:
     try:
         frame = json.loads(line, parse_constant=_no_constant)
+        if "\\u" in line:
+            json.dumps(frame, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError) as exc:
         raise Rejected("proto", f"{excerpt(line)} is not JSON") from exc
     if not isinstance(frame, dict):

@@ -39,7 +39,9 @@ def open_house(
     except OSError as exc:
         raise ConfigError(f"{excerpt(str(folder))} cannot be made: {exc.strerror}; choose another folder") from exc
     store = Store(folder / DATABASE, is_fast=is_fast)
-    return House(Hub(store, run), _recogniser(store), _reader_of_lists(store), operations or {}, may)
+    return House(
+        Hub(store, run), _recogniser(store), _reader_of_lists(store), {} if operations is None else operations, may
+    )
 
 
 def _recogniser(store: Store) -> Callable[[str], Awaitable[Me]]:
@@ -53,6 +55,6 @@ def _recogniser(store: Store) -> Callable[[str], Awaitable[Me]]:
 def _reader_of_lists(store: Store) -> Callable[[int], Awaitable[Mapping[int, int]]]:
     async def conversations(person: int) -> Mapping[int, int]:
         found = await store.read(lambda db: rooms.conversations_of(db, person))
-        return {conversation.id: conversation.read for conversation in found}
+        return {conversation.id: conversation.read for conversation in found if not conversation.has_left}
 
     return conversations

@@ -142,6 +142,9 @@ class Hub:
         room.readers.add(reader)
         reader.cursors[conversation] = first - 1 if have is None else max(have, first - 1)
         reader.lagging.add(conversation)
+
+    def greet(self, reader: Reader) -> None:
+        """Count a reader in: from now on it is told what concerns its person."""
         self.readers.setdefault(reader.person, set()).add(reader)
 
     def leave(self, reader: Reader) -> None:

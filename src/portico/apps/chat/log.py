@@ -78,7 +78,7 @@ def append(change: Change, entry: Entry) -> Appended:
         raise Rejected("forbidden", "you are not in this conversation")
     if entry.kind in _ABOUT_A_MESSAGE:
         _check_target(db, entry, member)
-    elif entry.ref is not None and not can_read(db, entry.sender, entry.conversation, entry.ref):
+    elif entry.ref is not None and not _is_readable(db, entry.sender, _event(db, entry.conversation, entry.ref)):
         raise Rejected("bad_ref", "the message that it replies to is not there")
     return Appended(put(change, entry), False)
 
@@ -121,8 +121,7 @@ def _repeated(db: Connection, entry: Entry) -> Event | None:
 
 def _check_target(db: Connection, entry: Entry, member: Membership) -> None:
     target = _event(db, entry.conversation, entry.ref or 0)
-    is_readable = target is not None and can_read(db, entry.sender, entry.conversation, target.seq)
-    if target is None or not is_readable or target.kind != "msg" or target.body == "{}":
+    if target is None or not _is_readable(db, entry.sender, target) or target.kind != "msg" or target.body == "{}":
         raise Rejected("bad_ref", "the message is not there, or has been deleted")
     is_own = target.sender == entry.sender
     if entry.kind == "edit" and not is_own:
@@ -131,12 +130,14 @@ def _check_target(db: Connection, entry: Entry, member: Membership) -> None:
         raise Rejected("not_yours", "only who wrote a message, or an owner of the room, can delete it")
 
 
+def _is_readable(db: Connection, person: int, event: Event | None) -> bool:
+    return event is not None and can_read(db, person, event.conversation, event.seq)
+
+
 def _empty(db: Connection, conversation: int, seq: int) -> None:
     """Take the body of a message, and of every change to it, out of the log; their places stay."""
-    db.execute(
-        "UPDATE event SET body = '{}' WHERE conversation = ? AND (seq = ? OR (ref = ? AND kind = 'edit'))",
-        (conversation, seq, seq),
-    )
+    db.execute("UPDATE event SET body = '{}' WHERE conversation = ? AND seq = ?", (conversation, seq))
+    db.execute("UPDATE event SET body = '{}' WHERE conversation = ? AND ref = ? AND kind = 'edit'", (conversation, seq))
 
 
 # Reading

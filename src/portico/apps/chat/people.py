@@ -53,20 +53,24 @@ def check_login(login: str) -> str:
     return cleaned
 
 
-def add_person(change: Change, kind: str, name: str, *, login: str = "", password: str = "", language: str = "") -> int:
+def add_person(change: Change, kind: str, name: str, *, login: str = "", password: str = "") -> int:
     """Make a person; return the id.
 
     kind: one of KINDS. password: its hash. Raises Rejected "taken" for a login that somebody has.
     """
     try:
         row = change.db.execute(
-            "INSERT INTO person (kind, login, name, password, language, made_ms) VALUES (?, ?, ?, ?, ?, ?) "
-            "RETURNING id",
-            (kind, check_login(login) if login else None, check_name(name), password or None, language, change.now_ms),
+            "INSERT INTO person (kind, login, name, password, made_ms) VALUES (?, ?, ?, ?, ?) RETURNING id",
+            (kind, check_login(login) if login else None, check_name(name), password or None, change.now_ms),
         ).fetchone()
     except IntegrityError as exc:
         raise Rejected("taken", f"the login {login} is somebody else's; choose another") from exc
     return int(row[0])
+
+
+def set_language(change: Change, number: int, language: str) -> None:
+    """Note which language a person reads: "en", "zh", or "" where it is not known."""
+    change.db.execute("UPDATE person SET language = ? WHERE id = ?", (language, number))
 
 
 def person(db: Connection, number: int) -> Person:

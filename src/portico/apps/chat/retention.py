@@ -21,6 +21,7 @@ from portico.apps.chat import audit, people
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.files import Files, unused
 from portico.apps.chat.log import Change
+from portico.apps.chat.search import SEQ_BITS, row_of
 from portico.apps.chat.store import Store
 
 ERASED: Final = "erased.jsonl"
@@ -70,7 +71,8 @@ def _trim_one(db: Connection, conversation: int, span: tuple[int, int], before_m
     db.execute(
         "UPDATE event SET body = '{}' WHERE conversation = ? AND seq BETWEEN ? AND ?", (conversation, first, end - 1)
     )
-    db.execute("DELETE FROM found WHERE conversation = ? AND seq BETWEEN ? AND ?", (conversation, first, end - 1))
+    rows = (row_of(conversation, first), row_of(conversation, end - 1))
+    db.execute("DELETE FROM found WHERE rowid BETWEEN ? AND ?", rows)
     db.execute("UPDATE conversation SET first = ? WHERE id = ?", (end, conversation))
     return int(end - first)
 
@@ -124,8 +126,7 @@ def erase(change: Change, person: int, actor: int) -> list[str]:
     people.person(db, person)
     db.execute("PRAGMA secure_delete = 1")  # with zeros over it, from now on
     db.execute(
-        "DELETE FROM found WHERE rowid IN (SELECT found.rowid FROM found JOIN event "
-        "ON event.conversation = found.conversation AND event.seq = found.seq WHERE event.sender = ?)",
+        f"DELETE FROM found WHERE rowid IN (SELECT conversation << {SEQ_BITS} | seq FROM event WHERE sender = ?)",
         (person,),
     )
     db.execute("UPDATE event SET body = '{}' WHERE sender = ? AND kind IN ('msg', 'edit')", (person,))

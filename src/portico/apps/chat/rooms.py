@@ -73,14 +73,14 @@ def direct(change: Change, one: int, other: int) -> int:
     return number
 
 
-def add_member(change: Change, number: int, person: int, *, role: str = "member", by: int, since: int = 1) -> None:
-    """Put a person into a conversation, and say so in it. since: from which event on it may be read."""
+def add_member(change: Change, number: int, person: int, *, by: int, role: str = "member") -> None:
+    """Put a person into a conversation, and say so in it. by: who did that. All of it may be read from now on."""
     change.db.execute(
-        "INSERT INTO member (conversation, person, role, since) VALUES (?, ?, ?, ?) "
+        "INSERT INTO member (conversation, person, role) VALUES (?, ?, ?) "
         "ON CONFLICT (conversation, person) DO UPDATE SET until = NULL, role = excluded.role",
-        (number, person, role, since),
+        (number, person, role),
     )
-    put(change, Entry(number, by, "join", dump({"person": person, "since": since}), via="server"))
+    put(change, Entry(number, by, "join", dump({"person": person}), via="server"))
 
 
 def remove_member(change: Change, number: int, person: int, *, by: int) -> None:
@@ -118,6 +118,17 @@ def leave(change: Change, person: int, number: int) -> None:
     """Leave a room. Raises Rejected."""
     _check_room(change.db, person, number)
     remove_member(change, number, person, by=person)
+    _see_to_an_owner(change.db, number)
+
+
+def _see_to_an_owner(db: Connection, number: int) -> None:
+    """Where the last owner has left, make one of whoever is in the room: the person known here for the longest."""
+    db.execute(
+        "UPDATE member SET role = 'owner' WHERE conversation = :room AND person = "
+        "(SELECT min(person) FROM member WHERE conversation = :room AND until IS NULL) AND NOT EXISTS "
+        "(SELECT 1 FROM member WHERE conversation = :room AND until IS NULL AND role = 'owner')",
+        {"room": number},
+    )
 
 
 def retitle(change: Change, person: int, number: int, title: str) -> None:

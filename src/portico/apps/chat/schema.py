@@ -86,7 +86,7 @@ CREATE TABLE event (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX event_once ON event (sender, cid) WHERE cid IS NOT NULL;
 
-CREATE VIRTUAL TABLE found USING fts5 (words, conversation UNINDEXED, seq UNINDEXED);
+CREATE VIRTUAL TABLE found USING fts5 (words);
 """
 
 

@@ -10,6 +10,8 @@ from typing import Final
 
 MAX_WORDS: Final = 16
 MAX_FOUND: Final = 100
+SEQ_BITS: Final = 32
+_SEQ_MASK: Final = (1 << SEQ_BITS) - 1
 
 # Han, kana and hangul, which are written without spaces between words, or whose words are short.
 _CJK_CLASS: Final = "[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff]"
@@ -21,12 +23,17 @@ _WORD: Final = re.compile(r"\w+")
 def remember(db: sqlite3.Connection, conversation: int, seq: int, text: str) -> None:
     """Make a message's text findable."""
     if text:
-        db.execute("INSERT INTO found (words, conversation, seq) VALUES (?, ?, ?)", (_apart(text), conversation, seq))
+        db.execute("INSERT INTO found (rowid, words) VALUES (?, ?)", (row_of(conversation, seq), _apart(text)))
 
 
 def forget(db: sqlite3.Connection, conversation: int, seq: int) -> None:
     """Take a message's text out of the search."""
-    db.execute("DELETE FROM found WHERE conversation = ? AND seq = ?", (conversation, seq))
+    db.execute("DELETE FROM found WHERE rowid = ?", (row_of(conversation, seq),))
+
+
+def row_of(conversation: int, seq: int) -> int:
+    """Return the row of a message: both of its numbers in one, so that it is found without an index."""
+    return conversation << SEQ_BITS | seq
 
 
 def search(db: sqlite3.Connection, person: int, text: str, limit: int = MAX_FOUND) -> list[tuple[int, int]]:
@@ -38,9 +45,12 @@ def search(db: sqlite3.Connection, person: int, text: str, limit: int = MAX_FOUN
     if not query:
         return []
     rows = db.execute(
-        "SELECT found.conversation, found.seq FROM found JOIN member ON member.conversation = found.conversation "
-        "WHERE found MATCH ? AND member.person = ? AND found.seq >= member.since "
-        "AND (member.until IS NULL OR found.seq <= member.until) ORDER BY found.rowid DESC LIMIT ?",
+        "SELECT event.conversation, event.seq FROM found "
+        f"JOIN event ON event.conversation = found.rowid >> {SEQ_BITS} AND event.seq = found.rowid & {_SEQ_MASK} "
+        "JOIN member ON member.conversation = event.conversation "
+        "WHERE found MATCH ? AND member.person = ? AND event.seq >= member.since "
+        "AND (member.until IS NULL OR event.seq <= member.until) "
+        "ORDER BY event.at_ms DESC, event.conversation DESC, event.seq DESC LIMIT ?",
         (query, person, min(limit, MAX_FOUND)),
     )
     return [(conversation, seq) for conversation, seq in rows]

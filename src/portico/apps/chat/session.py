@@ -12,6 +12,7 @@ Nothing but hello is taken before hello. What a client may ask for is decided wh
 operation; here is only who asks.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from sqlite3 import Connection
@@ -113,6 +114,7 @@ class Session:
             self.say(frames.write_rejection("err", exc))
             return
         self.reader = Reader(house.hub, me.person, self._wire)
+        house.hub.greet(self.reader)
         store = house.hub.store
         self.say(frames.write("welcome", epoch=store.epoch, me=me.person, now=store.now_ms(), max_text=MAX_TEXT))
         is_known = hello.epoch in ("", store.epoch)
@@ -151,6 +153,10 @@ class Session:
                 self.say(frames.write("ok", id=request.number, **answer))
         except Rejected as exc:
             self.say(frames.write_rejection("err", exc, id=request.number))
+        except Exception:  # the root of what a client asked for
+            logging.getLogger("portico").exception("the chat failed on a request of person %d", me.person)
+            failed = Rejected("failed", "this went wrong here, and has been noted")
+            self.say(frames.write_rejection("err", failed, id=request.number))
 
     async def _page(self, me: Me, get: Get) -> str:
         def read(db: Connection) -> log.Span:

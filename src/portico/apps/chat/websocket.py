@@ -177,7 +177,6 @@ async def serve_socket(
     wire.on_room = partial(_pump, session)
     try:
         if await _greeted(socket, session, wire, terms.hello_s):
-            _enrol(session)
             while await _took(await socket.receive(), session, wire):
                 if session.me is not None and terms.is_abusive(session.me):
                     wire.end(ABUSIVE, "too many, for too long")
@@ -186,12 +185,6 @@ async def serve_socket(
     finally:
         session.end()
         socket.close(_FAILED)  # which does nothing where one side has closed
-
-
-def _enrol(session: Session) -> None:
-    """Let the hub know of somebody who is in no conversation yet, and may be brought into one."""
-    if session.reader is not None:
-        session.house.hub.readers.setdefault(session.reader.person, set()).add(session.reader)
 
 
 def _pump(session: Session) -> None:
