@@ -17,6 +17,7 @@ from portico.apps.chat.log import Change, append
 from portico.apps.chat.passwords import hash_password
 from portico.apps.chat.premises import MESSAGES, Premises
 from portico.apps.chat.schema import renew_epoch
+from portico.apps.chat.search import forget
 from portico.server.http import HttpServer
 from portico.settings import Limits
 
@@ -484,7 +485,9 @@ def test_a_long_absence_leaves_a_row_that_loads_what_is_missing(enter: Entrance,
 
 def lose_the_last(change: Change) -> None:
     """Make the room's log end one event earlier, as an older copy of it does."""
-    change.db.execute("DELETE FROM event WHERE conversation = 1 AND seq = (SELECT head FROM conversation WHERE id = 1)")
+    (seq,) = change.db.execute("SELECT head FROM conversation WHERE id = 1").fetchone()
+    forget(change.db, 1, seq)
+    change.db.execute("DELETE FROM event WHERE conversation = 1 AND seq = ?", (seq,))
     change.db.execute("UPDATE conversation SET head = head - 1 WHERE id = 1")
 
 
