@@ -267,6 +267,8 @@ async def test_a_visitor_and_an_agent(stage: TextStage) -> None:
     event = await visitor.say("hello")
     assert (visitor.current, event.seq) == (1, 3)
     assert screen.lines[0] == "*** You are guest-2."
+    assert visitor.label_of(1) == "#1"
+    assert (await visitor.place("")).label == "guest-2"
     assert visitor.label_of(1) == "the desk"
     (item,) = await agent.waiting()
     assert agent.waiting_line(item) == "#1 guest-2 waits, /take 1: hello"
@@ -304,4 +306,4 @@ async def test_nobody_follows_anything(stage: TextStage) -> None:
     found, screen = make(stage)
     await found.follow(1)
     found.end()
-    assert screen.lines == screen.frames == []
+    assert (screen.lines, screen.frames) == ([], [])
