@@ -137,8 +137,6 @@ class Talker:
             self._shown[c] = have[str(c)]
         self.current = next(iter(found)) if len(found) == 1 else self._last_case(me)
         await self.session.take(frames.write("hello", v=frames.VERSION, tok=token, have=have))
-        if self.session.reader is not None:  # who is in no conversation yet is there all the same
-            house.hub.readers.setdefault(me.person, set()).add(self.session.reader)
         person = await self._read(lambda db: people.person(db, me.person))
         if person.language and not self._is_language_chosen:
             self.language = person.language
