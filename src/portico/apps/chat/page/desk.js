@@ -103,8 +103,7 @@ class Desk {
     }
     this.#is_refreshing = true;
     try {
-      const open = this.current && !["mine", "queue"].includes(this.tab) ? [] : [this.tab];
-      const tabs = [...new Set(["mine", "queue", this.tab, ...open])];
+      const tabs = [...new Set(["mine", "queue", this.tab])];
       const answers = await Promise.all(tabs.map((tab) => this.connection.ask("desk.list", { tab })));
       answers.forEach((answer, at) => (this.lists[tabs[at]] = answer.items));
       await this.#keepCurrent(tabs);
