@@ -297,7 +297,7 @@ def _wrong(exc: click.ClickException, words: Words) -> str:
         hint = _nearest(exc.option_name, [opt for param in _params(exc) for opt in param.opts + param.secondary_opts])
         said = words("no-option", name=excerpt(exc.option_name)[1:-1])
         return said + (words("did-you-mean", name=hint) if hint else "")
-    if isinstance(exc, click.MissingParameter) and isinstance(exc.param, click.Argument):
+    if isinstance(exc, click.MissingParameter) and exc.param is not None:  # a BadParameter whose message is empty
         return words("missing", name=exc.param.human_readable_name)
     if isinstance(exc, click.BadParameter):
         return f"{_named(exc, words)}: {exc.message}" if exc.param is not None else exc.message

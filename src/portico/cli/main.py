@@ -29,6 +29,7 @@ COMMANDS = {
     "temperature": "portico.cli.services:temperature",
     "get": "portico.cli.get",
     "connect": "portico.cli.connect",
+    "chat": "portico.cli.chat",
 }
 # Titles of the overview, each above the command it begins with.
 _TITLES = {"serve": "commands-serve", "greet": "commands-services", "get": "commands-clients"}

@@ -3,6 +3,7 @@
 shared.SharedFiles     folders and files
 hosted.HostedApp       an application, and folders beside it, or a service
 offered.OfferedService one of Portico's own services
+chat_offer.OfferedChat the chat, which is pages and services at once
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from portico.server.exchange import Handler
     from portico.server.metrics import Metrics
     from portico.server.service import Services
+    from portico.server.several import Joined
 
 # Called in a thread, with a question that becomes true when nobody wants to know any more; returns lines.
 Survey = Callable[[Callable[[], bool]], list[str]]
@@ -43,7 +45,7 @@ class Offer(Protocol):
         """Return what the person should know before anyone visits."""
         ...
 
-    def open(self) -> "Handler | Services":
+    def open(self) -> "Handler | Services | Joined":
         """Open or import it; called once, before the loop runs. Raises ConfigError where it cannot be had."""
         ...
 

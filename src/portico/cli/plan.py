@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from portico.server.http import HttpServer
     from portico.server.service import Services
     from portico.server.service_log import ServiceLog
+    from portico.server.services import ServiceServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,7 @@ def assemble(plan: Plan, screen: Screen, language: str, *, is_alone: bool) -> As
     """
     from portico.cli.log import open_log, open_service_log
     from portico.server.service import Services
+    from portico.server.several import Joined, Several
 
     opened = plan.offer.open()
     if isinstance(opened, Services):
@@ -87,10 +89,15 @@ def assemble(plan: Plan, screen: Screen, language: str, *, is_alone: bool) -> As
         lost = (lambda: 0) if service_log is None else (lambda: service_log.lost)
         return Assembly(service_server(plan, opened, service_log), lost, close)
     log, close = open_log(plan.log, screen, is_alone=is_alone)
-    return Assembly(http_server(plan, opened, log), (lambda: 0) if log is None else (lambda: log.lost), close)
+    lost = (lambda: 0) if log is None else (lambda: log.lost)
+    if isinstance(opened, Joined):
+        main, beside = http_server(plan, opened.handler, log), service_server(plan, opened.services, None)
+        opened.hand_over(beside)
+        return Assembly(Several(main, beside, opened.sockets), lost, close)
+    return Assembly(http_server(plan, opened, log), lost, close)
 
 
-def service_server(plan: Plan, services: "Services", log: "ServiceLog | None") -> "Server":
+def service_server(plan: Plan, services: "Services", log: "ServiceLog | None") -> "ServiceServer":
     """Make the server for services."""
     from portico.gateway.pool import Pool
     from portico.server.services import ServiceServer

@@ -260,6 +260,91 @@ TEXTS: dict[str, Text] = {
     "connect-ended": Text("{peer} has ended the conversation", "{peer} 已结束对话"),
     "connect-silent": Text("nothing more came from {peer}", "{peer} 没有再发来内容"),
     "connect-insecure": Text("; --insecure goes on all the same", "；加上 --insecure 可忽略此问题"),
+    # chat: the key Chat is a group of settings
+    "chat": Text("a chat and customer desk, for browsers and terminals", "聊天与客服台，可用浏览器和终端访问"),
+    "Chat": Text("The chat", "聊天"),
+    "chat-arguments": Text("The chat", "聊天"),
+    "chat-example": Text("for this machine alone", "仅限本机访问"),
+    "chat-example-lan": Text("for every device on this network", "供局域网内的所有设备使用"),
+    "chat-example-data": Text("with its data in a folder of your own", "数据放在自己指定的文件夹里"),
+    "chat-runs": Text("chat {what}", "聊天 {what}"),
+    "chat-data": Text("messages and files are kept in {where}", "消息与文件保存在 {where}"),
+    "chat-beside": Text("without a browser: portico connect {link}", "不用浏览器：portico connect {link}"),
+    "chat-first": Text(
+        "set up: {link} (signs the first admin in, once, within a day)",
+        "初次设置：{link}（管理员首次登录用，一天内有效，只能用一次）",
+    ),
+    "chat-doctor": Text("look for what is wrong with a chat, or soon will be", "检查聊天服务现有的和潜在的问题"),
+    "chat-doctor-port": Text("the port of the pages, to see whether it is free", "网页端口，检查是否空闲"),
+    "chat-doctor-example": Text("everything that can be looked at", "检查所有项目"),
+    "chat-export": Text("write what somebody can read to a file", "把某人能看到的内容导出为文件"),
+    "chat-export-arguments": Text("Whose", "谁的内容"),
+    "chat-export-person": Text("a login, or the number of a person", "登录名，或人员编号"),
+    "chat-export-form": Text("of the file (text)", "文件格式（默认 text）"),
+    "chat-export-conversation": Text("only this conversation, by its number", "只导出此编号的会话"),
+    "chat-export-output": Text("a new file (standard output)", "新文件（默认输出到标准输出）"),
+    "chat-export-example": Text("everything that the admin can read, for printing", "管理员能看到的全部内容，便于打印"),
+    "chat-backup": Text(
+        "copy a chat, which may be running, into a new folder", "把聊天数据备份到新文件夹，服务可照常运行"
+    ),
+    "chat-backup-target": Text("a folder that is not there yet", "尚不存在的文件夹"),
+    "chat-backup-example": Text("database and files, as they are at one moment", "同一时刻的数据库与文件"),
+    "chat-backed-up": Text("{where} has the backup, {size}", "已备份到 {where}，{size}"),
+    "chat-restore": Text("put a backup back; the chat has to be stopped", "恢复备份，须先停止聊天服务"),
+    "chat-restore-source": Text("the folder of a backup", "备份所在的文件夹"),
+    "chat-restore-example": Text("what was there before is kept beside it", "原有数据会另行保留"),
+    "chat-restored": Text(
+        "{where} is restored; clients will read everything anew", "已从 {where} 恢复，客户端会重新读取全部内容"
+    ),
+    "chat-erased-again": Text(
+        "{n} people were erased since, and are again",
+        "有 {n} 人在备份之后被清除，已再次清除",
+        one="1 person was erased since, and is again",
+    ),
+    "chat-kept": Text("what was there before is now {where}", "原有数据保留在 {where}"),
+    # chat soak: the key Soak is a group of settings
+    "chat-soak": Text(
+        "have virtual users try a server of their own, and compare every log",
+        "用虚拟用户检验一个专用服务器，并逐条核对记录",
+    ),
+    "Soak": Text("What is tried", "检验什么"),
+    "soak-example": Text("while the server is killed and connections break", "同时强杀服务器、破坏连接"),
+    "soak-example-many": Text("for figures", "用于测量性能"),
+    "soak-connected": Text("{n} users are connected", "{n} 个用户已连接"),
+    "soak-kill": Text("the server is killed ({n})", "强杀服务器（第 {n} 次）"),
+    "soak-restart": Text("the server is restarted ({n})", "重启服务器（第 {n} 次）"),
+    "soak-reset": Text("connections are reset ({n})", "重置连接（第 {n} 次）"),
+    "soak-stall": Text("users read nothing for a while ({n})", "部分用户暂停读取（第 {n} 次）"),
+    "soak-forget": Text("connections are abandoned half open ({n})", "丢弃连接而不关闭（第 {n} 次）"),
+    "soak-sent": Text(
+        "sent {sent} messages ({rate}/s), {acked} acknowledged", "发送 {sent} 条消息（每秒 {rate}），已确认 {acked} 条"
+    ),
+    "soak-delivered": Text(
+        "delivered {n} events, {rate} messages/s to those who were there",
+        "投递 {n} 个事件，向在线用户每秒投递 {rate} 条消息",
+    ),
+    "soak-acks": Text(
+        "sent to acknowledged: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms",
+        "发送到确认：p50 {p50} 毫秒，p95 {p95} 毫秒，p99 {p99} 毫秒",
+    ),
+    "soak-arrivals": Text(
+        "sent to delivered: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms",
+        "发送到送达：p50 {p50} 毫秒，p95 {p95} 毫秒，p99 {p99} 毫秒",
+    ),
+    "soak-memory": Text(
+        "memory of the server: {first} MiB at first, {last} MiB at last, {most} MiB at most",
+        "服务器内存：开始 {first} MiB，结束 {last} MiB，最高 {most} MiB",
+    ),
+    "soak-cpu": Text("the server used {share} % of a core", "服务器占用一个核心的 {share}%"),
+    "soak-connections": Text(
+        "{n} connections; {limited} times a gap was announced, and fetched", "共 {n} 个连接；{limited} 次告知缺口并补取"
+    ),
+    "soak-breaks": Text("broken: {what}", "破坏：{what}"),
+    "soak-good": Text(
+        "nothing was lost, repeated, reordered, altered or shown to the wrong one",
+        "没有丢失、重复、乱序、改动，也没有发错对象",
+    ),
+    "soak-failed": Text("FAILED: {what}", "失败：{what}"),
     # mistakes
     "see-help": Text("{command} --help tells more", "详见 {command} --help"),
     "no-option": Text("there is no option {name}", "没有 {name} 这个选项"),

@@ -8,12 +8,13 @@ import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from portico.errors import ConfigError
+from portico.errors import ConfigError, UsageError
 from portico.gateway.pool import Pool
 from portico.net.listening import address_of
 from portico.server.accepting import GRACE_S, Totals
 from portico.server.datagrams import DatagramServer
 from portico.server.metrics import Metrics
+from portico.server.peer import Peer
 from portico.server.streams import StreamServer
 from portico.settings import Limits, Service
 
@@ -78,6 +79,12 @@ class ServiceServer:
 
     def _kinds(self) -> Iterable[tuple[StreamServer | DatagramServer | None, socket.SocketKind]]:
         return (self._streams, socket.SOCK_STREAM), (self._datagrams, socket.SOCK_DGRAM)
+
+    def send(self, peer: Peer, data: bytes) -> bool:
+        """Send a datagram that answers none; see `DatagramServer.send`. Raises UsageError without datagrams."""
+        if self._datagrams is None:
+            raise UsageError("nothing here is for datagrams, so none can be sent")
+        return self._datagrams.send(peer, data)
 
     async def drain(self, timeout_s: float, grace_s: float = GRACE_S) -> int:
         """Come to an end, both at once. Returns how many connections and answers were cut."""

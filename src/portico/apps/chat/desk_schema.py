@@ -1,0 +1,74 @@
+"""The tables of the desk; `schema` makes them with its own.
+
+desk_queue          where visitors wait; hours: JSON as `hours` reads it, "" for always open
+desk_member         which agents serve a queue; one with nobody named in it is served by all
+desk_availability   whether an agent wants visitors now; nothing for one who never said so, and wants them
+desk_case           one conversation of a visitor, see `cases.Case`
+desk_refusal        who let an offer pass, and until when it is not made again
+desk_canned         answers that are kept ready
+"""
+
+from typing import Final
+
+TABLES: Final = """
+CREATE TABLE desk_queue (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    is_pull INTEGER NOT NULL DEFAULT 0,
+    capacity INTEGER NOT NULL DEFAULT 4,
+    greeting TEXT NOT NULL DEFAULT '',
+    offline TEXT NOT NULL DEFAULT '',
+    hours TEXT NOT NULL DEFAULT ''
+) STRICT;
+INSERT INTO desk_queue (name) VALUES ('desk');
+
+CREATE TABLE desk_member (
+    queue INTEGER NOT NULL REFERENCES desk_queue (id),
+    person INTEGER NOT NULL REFERENCES person (id),
+    PRIMARY KEY (queue, person)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE desk_availability (
+    person INTEGER PRIMARY KEY REFERENCES person (id),
+    state TEXT NOT NULL CHECK (state IN ('available', 'busy', 'away')),
+    since_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE desk_case (
+    conversation INTEGER PRIMARY KEY REFERENCES conversation (id),
+    staff INTEGER NOT NULL REFERENCES conversation (id),
+    queue INTEGER NOT NULL REFERENCES desk_queue (id),
+    visitor INTEGER NOT NULL REFERENCES person (id),
+    state TEXT NOT NULL CHECK (state IN ('queued', 'offered', 'open', 'closed')),
+    revision INTEGER NOT NULL,
+    agent INTEGER REFERENCES person (id),
+    offered INTEGER REFERENCES person (id),
+    due_ms INTEGER,
+    is_first INTEGER NOT NULL,
+    page TEXT NOT NULL,
+    contact TEXT NOT NULL,
+    queued_ms INTEGER NOT NULL,
+    opened_ms INTEGER,
+    closed_ms INTEGER,
+    closed_seq INTEGER,
+    score INTEGER,
+    comment TEXT NOT NULL
+) STRICT;
+CREATE INDEX desk_case_at ON desk_case (state, queue, closed_ms);
+CREATE INDEX desk_case_from ON desk_case (visitor);
+CREATE INDEX desk_case_with ON desk_case (agent, opened_ms);
+
+CREATE TABLE desk_refusal (
+    conversation INTEGER NOT NULL REFERENCES desk_case (conversation),
+    person INTEGER NOT NULL REFERENCES person (id),
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (conversation, person)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE desk_canned (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    short TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+"""

@@ -1,0 +1,89 @@
+"""The options of the chat, which only its commands import."""
+
+from dataclasses import dataclass
+
+from portico.settings.rows import Unit, option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """What `portico chat` keeps where, and by which ways people come in."""
+
+    data: str = option(
+        "",
+        Unit.PATH,
+        "folder of the messages and files, made at the first start (portico/chat in your data folder)",
+        "存放消息与文件的文件夹，首次启动时创建（默认为用户数据目录下的 portico/chat）",
+        metavar="DIR",
+    )
+    name: str = option("", Unit.TEXT, "what this chat is called", "聊天的名称", metavar="TITLE")
+    line_port: int | None = option(
+        None,
+        Unit.COUNT,
+        "port for netcat and the like (2323, or the next free one)",
+        "供 netcat 等工具使用的端口（默认 2323，被占用则取下一个空闲端口）",
+        bounds=(0, 65_535),
+        metavar="N",
+    )
+    udp_port: int | None = option(
+        None,
+        Unit.COUNT,
+        "port for UDP (2324, or the next free one)",
+        "UDP 端口（默认 2324，被占用则取下一个空闲端口）",
+        bounds=(0, 65_535),
+        metavar="N",
+    )
+    lines: bool = option(True, Unit.FLAG, "take lines of text over TCP", "接受 TCP 文本行")
+    datagrams: bool = option(True, Unit.FLAG, "take text over UDP", "接受 UDP 文本")
+    fast: bool = option(
+        False,
+        Unit.FLAG,
+        "do not wait for the disk; a power failure may cost the last second",
+        "不等待磁盘写入，断电可能丢失最后一秒的消息",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soak:
+    """How hard `portico chat soak` tries. Times in seconds."""
+
+    users: int = option(100, Unit.COUNT, "virtual users", "虚拟用户数", bounds=(2, 100_000), metavar="N")
+    seconds: float = option(
+        30.0, Unit.SECONDS, "how long they talk", "发言持续时间", bounds=(1, 7 * 86_400), metavar="TIME"
+    )
+    rate: int = option(
+        100, Unit.COUNT, "messages a second, of all together", "全体每秒消息数", bounds=(1, 100_000), metavar="N"
+    )
+    room: int = option(
+        40,
+        Unit.COUNT,
+        "people in each room; all of them get a message",
+        "每个房间的人数",
+        bounds=(2, 5_000),
+        metavar="N",
+    )
+    over_tcp: int = option(
+        20,
+        Unit.COUNT,
+        "percent of the users on TCP lines, the others on WebSockets",
+        "使用 TCP 文本行的用户百分比，其余用 WebSocket",
+        bounds=(0, 100),
+        metavar="N",
+    )
+    chaos: bool = option(
+        False,
+        Unit.FLAG,
+        "kill and restart the server meanwhile; reset, stall and abandon connections",
+        "期间强杀并重启服务器，重置、停滞、丢弃连接",
+    )
+    pause: float = option(
+        3.0, Unit.SECONDS, "between two breaks", "两次破坏的间隔", bounds=(0.1, 3_600), metavar="TIME"
+    )
+    seed: int = option(1, Unit.COUNT, "what chance begins with", "随机种子", bounds=(0, 1 << 53), metavar="N")
+    data: str = option(
+        "",
+        Unit.PATH,
+        "folder for the data, which is kept; it has to be empty (one that is removed)",
+        "数据文件夹，必须为空，结束后保留（默认使用临时文件夹）",
+        metavar="DIR",
+    )

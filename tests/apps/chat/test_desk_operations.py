@@ -1,0 +1,459 @@
+"""The operations of the desk, asked for as clients ask: visitors and agents at one house."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portico.apps.chat import cases, people
+from portico.apps.chat.desk import Desk
+from portico.apps.chat.desk_operations import OPERATIONS, operations
+from portico.apps.chat.house import open_house
+from portico.apps.chat.limits import Limits
+from portico.apps.chat.log import Change
+from portico.apps.chat.operations import operations as operations_of_the_chat
+from portico.apps.chat.session import House, Session
+from portico.server.tasks import Tasks
+
+NOON_MS = 1_767_614_400_000  # 5 January 2026, 12:00 UTC, a Monday
+CANARY = "the canary sings"
+
+
+class Client:
+    """A client with room for everything. heard: all that it was told, in order. refuse: whether it has no room."""
+
+    has_room = True
+
+    def __init__(self, world: "World", person: int) -> None:
+        self.person = person
+        self.frames: list[dict[str, Any]] = []
+        self.session = Session(world.house, self, "ws")
+        self._number = 0
+
+    def send(self, messages: Sequence[str]) -> None:
+        self.frames += [json.loads(message) for message in messages]
+
+    async def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """Ask, and return the answer, or the frame that says why not."""
+        self._number += 1
+        await self.session.take(json.dumps({"t": "ask", "id": self._number, "op": op, **arguments}))
+        return await self.until(lambda frame: frame["t"] in ("ok", "err") and frame.get("id") == self._number)
+
+    async def write(self, conversation: int, text: str) -> dict[str, Any]:
+        """Send a message, and return the ack or nack."""
+        self._number += 1
+        cid = f"m{self.person}-{self._number}"
+        await self.session.take(json.dumps({"t": "send", "cid": cid, "c": conversation, "b": {"text": text}}))
+        return await self.until(lambda frame: frame.get("cid") == cid)
+
+    async def until(self, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Return the first frame, of all there were and will be, of a kind."""
+        async with asyncio.timeout(20):
+            while True:
+                found = next((frame for frame in self.frames if is_it(frame)), None)
+                if found is not None:
+                    return found
+                await asyncio.sleep(0)
+
+    def texts(self) -> list[tuple[int, int, str]]:
+        """Return conversation, seq and text of every message that came."""
+        events = [one for frame in self.frames for one in ([frame] if frame["t"] == "ev" else frame.get("ev", []))]
+        return [(one["c"], one["s"], one["b"]["text"]) for one in events if one["k"] == "msg"]
+
+    def statuses(self) -> list[dict[str, Any]]:
+        return [frame["desk"] for frame in self.frames if frame["t"] == "st" and "desk" in frame]
+
+    def leave(self) -> None:
+        self.session.end()
+
+
+class World:
+    """A house with a desk, and a clock that is set by hand."""
+
+    def __init__(self, house: House) -> None:
+        self.clock_ms = NOON_MS
+        self.names: dict[int, str] = {}
+        house.hub.store.now_ms = lambda: self.clock_ms
+        self.desk = Desk(house.hub)
+        self.house = house._replace(operations=operations(self.desk))
+
+    async def come(self, kind: str, name: str) -> Client:
+        """Have somebody new come in, who is in a room already: the hub knows of whoever follows something."""
+
+        def make(change: Change) -> tuple[int, str]:
+            number = people.add_person(change, kind, name)
+            return number, people.add_device(change, number, "test")
+
+        number, token = await self.house.hub.store.write(make)
+        self.names[number] = name
+        return await self.return_of(number, token)
+
+    async def return_of(self, number: int, token: str | None = None) -> Client:
+        """Have somebody come in again."""
+        store = self.house.hub.store
+        if token is None:
+            token = await store.write(lambda change: people.add_device(change, number, "test"))
+        client = Client(self, number)
+        await client.session.take(json.dumps({"t": "hello", "v": 1, "tok": token}))
+        await client.until(lambda frame: frame["t"] == "welcome")
+        return client
+
+    async def later(self, seconds: float) -> None:
+        """Let time pass, and the router take its turn."""
+        self.clock_ms += int(seconds * 1000)
+        await self.desk.route()
+
+
+def in_world(folder: Path, work: Callable[[World], Awaitable[None]]) -> None:
+    async def run() -> None:
+        tasks = Tasks(asyncio.get_running_loop())
+        world = World(open_house(folder, tasks.start, is_fast=True))
+        try:
+            await world.desk.start()
+            await work(world)
+            while tasks.running:
+                await asyncio.gather(*tasks.running)
+        finally:
+            await world.desk.close()
+            world.house.hub.store.close()
+
+    asyncio.run(run())
+
+
+def test_a_visitor_is_offered_accepted_answered_closed_and_rates(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        agent = await world.come("agent", "王")
+        visitor = await world.come("visitor", "A")
+        started = await visitor.ask("desk.start", name="小明", page="https://shop.example/shoes")
+        c = started["c"]
+        assert started["desk"]["state"] == "queued"
+        assert started["desk"]["pos"] == 1
+        await visitor.write(c, "你好")
+        await agent.until(lambda frame: frame.get("desk_list") is True)
+        await world.desk.route()
+        (item,) = (await agent.ask("desk.list", tab="mine"))["items"]
+        assert (item["state"], item["offered"]["name"], item["due"]) == ("offered", "王", NOON_MS + 20_000)
+        assert (item["visitor"]["name"], item["page"]) == ("小明", "https://shop.example/shoes")
+        assert item["last"]["text"] == "你好"
+        assert (await agent.ask("desk.accept", c=c))["state"] == "open"
+        await agent.write(c, "有什么可以帮您?")
+        await visitor.until(lambda frame: frame.get("b") == {"text": "有什么可以帮您?"})
+        await visitor.until(lambda frame: frame.get("desk", {}).get("name") == "王")
+        closed = await agent.ask("desk.close", c=c, rev=item["rev"] + 1)
+        assert (closed["t"], closed["state"]) == ("ok", "closed")
+        assert (await visitor.ask("desk.rate", c=c, score=5, text="谢谢"))["t"] == "ok"
+        (item,) = (await agent.ask("desk.list", tab="closed"))["items"]
+        assert (item["score"], item["comment"]) == (5, "谢谢")
+
+    in_world(tmp_path, work)
+
+
+def code(frame: dict[str, Any]) -> str:
+    """Return why something was not done."""
+    assert frame["t"] == "err", frame
+    return str(frame["code"])
+
+
+async def has(client: Client, agent: Client) -> int:
+    """Have a visitor begin and an agent take the case; return the conversation."""
+    started = await client.ask("desk.start")
+    (item,) = [one for one in (await agent.ask("desk.list", tab="queue"))["items"] if one["c"] == started["c"]]
+    assert (await agent.ask("desk.take", c=item["c"], rev=item["rev"]))["t"] == "ok"
+    return int(started["c"])
+
+
+def test_two_agents_claim_at_once_and_one_wins_a_thousand_times(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        ann, ben = await world.come("agent", "Ann"), await world.come("agent", "Ben")
+        await asyncio.gather(*(one.ask("desk.available", state="away") for one in (ann, ben)))
+        store = world.house.hub.store
+
+        def fill(change: Change) -> list[int]:
+            visitors = [people.add_person(change, "visitor", f"V{number}") for number in range(1_000)]
+            return [cases.start(change, one).conversation for one in visitors]
+
+        conversations = await store.write(fill)
+        wins = {"Ann": 0, "Ben": 0}
+        for number, c in enumerate(conversations):
+            claimants = (ann, ben) if number % 2 else (ben, ann)
+            answers = await asyncio.gather(*(one.ask("desk.take", c=c, rev=1) for one in claimants))
+            (won,) = [one for one, answer in zip(claimants, answers, strict=True) if answer["t"] == "ok"]
+            (lost,) = [answer for answer in answers if answer["t"] == "err"]
+            name = world.names[won.person]
+            wins[name] += 1
+            assert (lost["code"], lost["why"]) == ("taken", f"taken by {name}")
+            for one in claimants:
+                one.frames.clear()
+        assert sum(wins.values()) == 1_000
+        rows = await store.read(
+            lambda db: db.execute("SELECT agent, count(*) FROM desk_case GROUP BY agent").fetchall()
+        )
+        assert {world.names[agent]: count for agent, count in rows} == {name: n for name, n in wins.items() if n}
+
+    in_world(tmp_path, work)
+
+
+def test_every_reply_reaches_exactly_its_visitor(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        agents = [await world.come("agent", name) for name in ("Ann", "Ben")]
+        visitors = [await world.come("visitor", f"V{number}") for number in range(6)]
+        conversations = {}
+        for number, visitor in enumerate(visitors):
+            conversations[visitor.person] = await has(visitor, agents[number % 2])
+        for turn in range(10):
+            for number, visitor in enumerate(visitors):
+                c = conversations[visitor.person]
+                await visitor.write(c, f"ask {visitor.person} {turn}")
+                await agents[number % 2].write(c, f"answer {visitor.person} {turn}")
+        for number, visitor in enumerate(visitors):
+            c, last = conversations[visitor.person], f"answer {visitor.person} 9"
+            await visitor.until(lambda frame, last=last: last in str(frame))  # type: ignore[misc]
+            said = [f"{what} {visitor.person} {turn}" for turn in range(10) for what in ("ask", "answer")]
+            assert [text for where, _, text in visitor.texts() if where == c] == said
+            assert [text for _, _, text in visitor.texts()] == said
+            stranger = agents[1 - number % 2]
+            assert not [text for where, _, text in stranger.texts() if where == c]
+            assert code(await stranger.ask("desk.close", c=c, rev=2)) == "not_yours"
+            assert (await stranger.write(c, "me too"))["code"] == "forbidden"
+
+    in_world(tmp_path, work)
+
+
+def test_a_note_reaches_no_visitor_by_any_operation(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        ann, vic, zoe = (
+            await world.come("agent", "Ann"),
+            await world.come("visitor", "Vic"),
+            await world.come("visitor", "Zoe"),
+        )
+        c = await has(vic, ann)
+        noted = await ann.ask("desk.note", c=c, text=CANARY, cid="n1")
+        assert (await ann.ask("desk.note", c=c, text=CANARY, cid="n1"))["dup"] is True
+        staff = noted["c"]
+        await ann.until(lambda frame: CANARY in str(frame))
+        arguments: list[dict[str, Any]] = [
+            {},
+            {"c": c},
+            {"c": staff},
+            {"c": staff, "rev": 1, "tab": "all", "score": 5, "text": "canary", "queue": 1, "state": "available"},
+            {"c": c, "rev": 2, "to": vic.person, "text": "canary", "name": "Vic", "canned": 1, "short": "a"},
+        ]
+        others = {**operations_of_the_chat(Limits()), **world.house.operations}
+        vic.session.house = zoe.session.house = world.house._replace(operations=others)
+        for client in (vic, zoe):
+            client.session.house.hub.store.now_ms = lambda: NOON_MS
+            for op in others:
+                for one in arguments:
+                    await client.ask(op, **one)
+            for number in range(1, staff + 2):
+                await client.session.take(json.dumps({"t": "get", "id": 9_000 + number, "c": number, "after": 0}))
+                await client.until(lambda frame, number=number: frame.get("id") == 9_000 + number)  # type: ignore[misc]
+                await client.write(number, "hello?")
+            again = await world.return_of(client.person)
+            await again.until(lambda frame: frame["t"] == "sync")
+            assert CANARY not in str(client.frames)
+            assert CANARY not in str(again.frames)
+            assert not any(where == staff for where, _, _ in client.texts())
+
+    in_world(tmp_path, work)
+
+
+def test_what_is_for_agents_is_for_nobody_else(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        ann, user = await world.come("agent", "Ann"), await world.come("user", "Uma")
+        vic, zoe = await world.come("visitor", "Vic"), await world.come("visitor", "Zoe")
+        c = await has(vic, ann)
+        for_agents: dict[str, dict[str, Any]] = {
+            "desk.list": {"tab": "all"},
+            "desk.available": {"state": "available"},
+            "desk.agents": {},
+            "desk.stats": {},
+            "desk.canned.list": {},
+            "desk.canned.set": {"short": "a", "text": "b"},
+            "desk.canned.remove": {"canned": 1},
+            "desk.queues.list": {},
+            "desk.queues.set": {"name": "mine"},
+            "desk.hours.get": {},
+            "desk.hours.set": {"hours": {}},
+        }
+        for op, arguments in for_agents.items():
+            for client in (user, vic):
+                assert code(await client.ask(op, **arguments)) == "forbidden", op
+        of_a_case: dict[str, dict[str, Any]] = {
+            "desk.take": {"rev": 1},
+            "desk.accept": {},
+            "desk.decline": {},
+            "desk.transfer": {"rev": 1, "queue": 1},
+            "desk.close": {"rev": 1},
+            "desk.reopen": {},
+            "desk.note": {"text": "hello"},
+            "desk.transcript": {},
+            "desk.status": {},
+            "desk.rate": {"score": 1},
+        }
+        for op, arguments in of_a_case.items():
+            for client in (user, zoe):
+                assert code(await client.ask(op, c=c, **arguments)) == "no_case", op
+            assert code(await zoe.ask(op, c=c + 1, **arguments)) == "no_case", op
+        assert code(await ann.ask("desk.queues.set", name="mine")) == "forbidden"
+        assert code(await ann.ask("desk.hours.set", hours={})) == "forbidden"
+        assert code(await ann.ask("desk.start")) == "forbidden"
+        assert set(OPERATIONS) - set(for_agents) - set(of_a_case) == {"desk.start", "desk.form"}
+
+    in_world(tmp_path, work)
+
+
+def test_a_message_left_at_night_is_answered_in_the_morning_in_the_same_conversation(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        boss, ann = await world.come("admin", "Boss"), await world.come("agent", "Ann")
+        vic = await world.come("visitor", "Vic")
+        hours = {"zone": "UTC", "week": {"tue": [["09:00", "18:00"]]}, "days": {}}
+        assert (await boss.ask("desk.hours.set", hours=hours))["hours"] == hours
+        assert (await ann.ask("desk.hours.get"))["hours"] == hours
+        await boss.ask("desk.queues.set", queue=1, name="desk", greeting="hello", offline="write to us")
+        shown = await vic.ask("desk.status")
+        assert (shown["open"], shown["offline"], shown["greeting"]) == (False, "write to us", "hello")
+        assert (shown["opens"] - NOON_MS, shown["agents"]) == (21 * 3_600_000, 1)
+        form = {"text": "is it blue?", "name": "Victor", "contact": "vic@example.org", "cid": "f1"}
+        left = await vic.ask("desk.form", page="https://shop.example/", **form)
+        assert (left["desk"]["open"], left["desk"]["pos"]) == (False, 1)
+        assert (await vic.ask("desk.form", **form))["s"] == left["s"]
+        vic.leave()
+        await world.later(3_600)
+        (item,) = (await ann.ask("desk.list", tab="queue"))["items"]
+        assert (item["state"], item["contact"], item["visitor"]["name"]) == ("queued", "vic@example.org", "Victor")
+        await world.later(20 * 3_600)
+        (item,) = (await ann.ask("desk.list", tab="mine"))["items"]
+        assert item["state"] == "offered"
+        await ann.ask("desk.accept", c=left["c"])
+        await ann.write(left["c"], "it is")
+        back = await world.return_of(vic.person)
+        await back.until(lambda frame: "it is" in str(frame))
+        assert [text for c, _, text in back.texts() if c == left["c"]] == ["is it blue?", "it is"]
+        assert (await back.ask("desk.start"))["c"] == left["c"]
+        assert (await back.ask("desk.status"))["desk"]["name"] == "Ann"
+
+    in_world(tmp_path, work)
+
+
+def test_a_transfer_is_asked_for_and_accepted(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        ann, ben, boss = [
+            await world.come(kind, name) for kind, name in (("agent", "Ann"), ("agent", "Ben"), ("admin", "B"))
+        ]
+        await ben.ask("desk.available", state="busy")
+        vic = await world.come("visitor", "Vic")
+        c = await has(vic, ann)
+        assert code(await ann.ask("desk.transfer", c=c, rev=2)) == "proto"
+        assert code(await ann.ask("desk.transfer", c=c, rev=2, to=9_999)) == "not_here"
+        assert code(await ann.ask("desk.transfer", c=c, rev=1, to=ben.person)) == "stale"
+        assert code(await ben.ask("desk.transfer", c=c, rev=2, to=ben.person)) == "not_yours"
+        assert (await ann.ask("desk.transfer", c=c, rev=2, to=ben.person))["rev"] == 2
+        assert code(await boss.ask("desk.accept", c=c)) == "taken"
+        assert (await ben.ask("desk.decline", c=c))["state"] == "open"
+        assert (await boss.ask("desk.transfer", c=c, rev=2, to=ben.person))["t"] == "ok"
+        assert (await ben.ask("desk.accept", c=c))["rev"] == 3
+        assert (await ann.write(c, "one more thing"))["code"] == "forbidden"
+        await ben.write(c, "here is Ben")
+        await vic.until(lambda frame: "here is Ben" in str(frame))
+        made = await boss.ask("desk.queues.set", name="sales", agents=[ann.person], capacity=1)
+        assert (await ben.ask("desk.transfer", c=c, rev=3, queue=made["queue"]))["state"] == "queued"
+        await world.desk.route()
+        assert (await ann.ask("desk.list", tab="mine"))["items"][0]["state"] == "offered"
+        assert code(await ben.ask("desk.transfer", c=c, rev=4, queue=1)) == "not_yours"
+        assert code(await ann.ask("desk.transfer", c=c, rev=4, queue=1)) == "not_yours"
+
+    in_world(tmp_path, work)
+
+
+def test_who_may_close_and_open_again(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        ann, ben, vic = (
+            await world.come("agent", "Ann"),
+            await world.come("agent", "Ben"),
+            await world.come("visitor", "Vic"),
+        )
+        c = (await vic.ask("desk.start"))["c"]
+        assert code(await ben.ask("desk.close", c=c)) == "stale"
+        assert (await ben.ask("desk.close", c=c, rev=1))["state"] == "closed"
+        assert (await vic.ask("desk.close", c=c))["rev"] == 2
+        assert (await ann.ask("desk.reopen", c=c))["state"] == "open"
+        assert code(await ben.ask("desk.close", c=c, rev=3)) == "not_yours"
+        assert (await vic.ask("desk.close", c=c))["state"] == "closed"
+        assert code(await vic.ask("desk.rate", c=c, score=9)) == "bad_rating"
+        assert (await vic.ask("desk.reopen", c=c))["state"] == "queued"
+
+    in_world(tmp_path, work)
+
+
+def test_canned_answers_and_figures(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        ann, vic = await world.come("agent", "Ann"), await world.come("visitor", "Vic")
+        c = await has(vic, ann)
+        made = await ann.ask("desk.canned.set", short="/hi", text="您好，{{visitor.name}}")
+        assert (await ann.ask("desk.canned.list"))["canned"][0]["title"] == "/hi"
+        assert (await ann.ask("desk.canned.list", c=c))["canned"][0]["filled"] == "您好，Vic"
+        assert (await ann.ask("desk.canned.set", canned=made["canned"], short="hi", text="再见"))["canned"] == made[
+            "canned"
+        ]
+        assert (await ann.ask("desk.canned.remove", canned=made["canned"]))["t"] == "ok"
+        assert (await ann.ask("desk.stats"))["queues"][0]["day"]["started"] == 1
+        assert (await ann.ask("desk.agents"))["agents"][0]["load"] == 1
+        assert (await ann.ask("desk.queues.list"))["queues"][0]["name"] == "desk"
+        assert (await ann.ask("desk.available"))["state"] == "available"
+        assert code(await ann.ask("desk.available", state="asleep")) == "bad_state"
+        text = (await vic.ask("desk.transcript", c=c))["text"]
+        assert (
+            text
+            == (await ann.ask("desk.transcript", c=c))["text"]
+            == "2026-01-05 12:00 * queued\n2026-01-05 12:00 * Ann\n"
+        )
+
+    in_world(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("page", "kept"),
+    [
+        ("https://shop.example/a?b=c", "https://shop.example/a?b=c"),
+        ("javascript:alert(1)", ""),
+        ("data:text/html,x", ""),
+        ("", ""),
+        ("https://shop.example/" + "x" * 900, "https://shop.example/" + "x" * 479),
+    ],
+)
+def test_only_addresses_of_the_web_are_shown_to_agents(tmp_path: Path, page: str, kept: str) -> None:
+    async def work(world: World) -> None:
+        ann, vic = await world.come("agent", "Ann"), await world.come("visitor", "Vic")
+        await vic.ask("desk.start", page=page)
+        assert (await ann.ask("desk.list", tab="all"))["items"][0]["page"] == kept
+
+    in_world(tmp_path, work)
+
+
+BAD: list[tuple[str, dict[str, Any], str]] = [
+    ("desk.start", {"name": "a\u202eb"}, "bad_name"),
+    ("desk.start", {"name": 5}, "proto"),
+    ("desk.start", {"page": "a\x1b[31m"}, "bad_body"),
+    ("desk.start", {"queue": 9}, "no_queue"),
+    ("desk.form", {"text": " "}, "empty"),
+    ("desk.form", {}, "proto"),
+    ("desk.form", {"text": "x", "cid": "\n"}, "bad_cid"),
+    ("desk.form", {"text": "x", "contact": "y" * 201}, "proto"),
+    ("desk.status", {"queue": 9}, "no_queue"),
+    ("desk.rate", {"c": 1, "score": "5"}, "proto"),
+]
+
+
+def test_what_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        vic = await world.come("visitor", "Vic")
+        for op, arguments, why in BAD:
+            assert code(await vic.ask(op, **arguments)) == why, (op, arguments)
+        count = await world.house.hub.store.read(lambda db: db.execute("SELECT count(*) FROM desk_case").fetchone()[0])
+        assert count == 0
+
+    in_world(tmp_path, work)

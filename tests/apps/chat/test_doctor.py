@@ -1,0 +1,160 @@
+import resource
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from portico.apps.chat.doctor import BAD, GOOD, MAX_WAL, MIN_DESCRIPTORS, POOR, Finding, Port, examine, is_well
+from portico.apps.chat.house import DATABASE
+from portico.apps.chat.store import Store
+
+NOW_MS = 1_800_000_000_000
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A house with two messages, closed."""
+    path = tmp_path / "house"
+    path.mkdir(mode=0o700)
+    Store(path / DATABASE).close()
+    change(
+        path,
+        "INSERT INTO person (kind, name, made_ms) VALUES ('user', 'Li', 1)",
+        "INSERT INTO conversation (kind, made_ms, head) VALUES ('room', 1, 2)",
+        f"INSERT INTO event VALUES (1, 1, {NOW_MS - 9}, 1, 'msg', '{{}}', NULL, NULL, 'ws')",
+        f"INSERT INTO event VALUES (1, 2, {NOW_MS - 5}, 1, 'msg', '{{}}', NULL, NULL, 'ws')",
+    )
+    return path
+
+
+def change(folder: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+
+
+def look(folder: Path, *ports: Port, now_ms: int = NOW_MS) -> list[Finding]:
+    return examine(folder, ports, now_ms=lambda: now_ms)
+
+
+def one(findings: list[Finding], words: str) -> Finding:
+    (found,) = [finding for finding in findings if words in finding.what]
+    return found
+
+
+def test_a_house_that_is_well(folder: Path) -> None:
+    findings = look(folder)
+    assert is_well(findings)
+    assert "2 events" in one(findings, "database is sound").what
+    assert one(findings, "nobody else's").level == GOOD
+    assert one(findings, "all 0 files").level == GOOD
+    assert one(findings, "clock").level == GOOD
+
+
+def test_it_changes_nothing_and_may_be_asked_while_the_chat_runs(folder: Path) -> None:
+    store = Store(folder / DATABASE)
+    assert is_well(look(folder))
+    store.close()
+    assert [path.name for path in folder.iterdir()] == [DATABASE]
+
+
+def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    findings = look(tmp_path / "a" / "b")
+    assert is_well(findings)
+    assert one(findings, "no folder").remedy == "the first start makes it"
+    assert one(findings, "no database").level == POOR
+
+
+def test_a_folder_that_others_can_read(folder: Path) -> None:
+    folder.chmod(0o755)
+    assert one(look(folder), "others on this machine").remedy == f"chmod 700 {folder}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE meta SET value = '99' WHERE key = 'version'", "version 99"),
+        ("DELETE FROM meta WHERE key = 'version'", "version none"),
+        ("DELETE FROM event WHERE seq = 1", "missing in conversations 1"),
+        ("DROP TABLE conversation", "cannot be read"),
+    ],
+)
+def test_a_database_that_is_not_well(folder: Path, statement: str, words: str) -> None:
+    change(folder, "PRAGMA foreign_keys = 0", statement)
+    findings = look(folder)
+    assert one(findings, words).level == BAD
+    assert one(findings, words).remedy
+    assert not is_well(findings)
+
+
+def test_a_file_that_is_no_database(folder: Path) -> None:
+    (folder / DATABASE).write_bytes(b"something else " * 1000)
+    findings = look(folder)
+    assert [finding.level for finding in findings].count(BAD) == 1
+    assert "restore" in one(findings, "cannot be read").remedy
+
+
+def test_a_damaged_page(folder: Path) -> None:
+    data = bytearray((folder / DATABASE).read_bytes())
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'device_of'").fetchone()
+    data[(root - 1) * 4096 : root * 4096] = bytes(4096)
+    (folder / DATABASE).write_bytes(data)
+    assert not is_well(look(folder))
+
+
+def test_files_that_are_missing(folder: Path) -> None:
+    for digest in ("aa" * 32, "bb" * 32):
+        change(
+            folder,
+            "INSERT INTO file (digest, name, type, size, uploader, made_ms) "
+            f"VALUES ('{digest}', 'a', 'text/plain', 1, 1, 1)",
+        )
+    place = folder / "files" / "aa" / ("aa" * 32)
+    place.parent.mkdir(parents=True)
+    place.write_text("x")
+    assert one(look(folder), "1 of 2 files").level == BAD
+
+
+def test_a_journal_that_grows(folder: Path) -> None:
+    with (folder / f"{DATABASE}-wal").open("wb") as journal:
+        journal.truncate(MAX_WAL + 1)
+    assert one(look(folder), "the journal has 256 MiB").level == POOR
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "words"), [(NOW_MS - 120_000, "119 s in the future"), (1_000_000_000_000, "years behind")]
+)
+def test_a_clock_that_is_wrong(folder: Path, now_ms: int, words: str) -> None:
+    assert one(look(folder, now_ms=now_ms), words).level == BAD
+
+
+def test_ports_that_are_free_and_that_are_not(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        ports = [
+            Port("tcp", "127.0.0.1", taken.getsockname()[1]),
+            Port("udp", "127.0.0.1", other.getsockname()[1]),
+            Port("tcp", "127.0.0.1", 0),
+            Port("tcp", "192.0.2.1", 8765),  # RFC 5737: nobody has it
+        ]
+        findings = look(folder, *ports)[-4:]
+    assert [finding.level for finding in findings] == [BAD, BAD, GOOD, BAD]
+    assert "another program has it" in findings[0].remedy
+    assert "no such address" in findings[3].remedy
+    assert str(findings[2]) == "good  tcp port 0 is free"
+    assert str(findings[0]).startswith("bad   tcp port ")
+
+
+def test_how_many_connections_can_be_open(folder: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    found = one(look(folder), "can be open")
+    assert found.level == (GOOD if before[0] < 0 or before[0] >= MIN_DESCRIPTORS else POOR)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        assert one(look(folder), "only 256").remedy
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

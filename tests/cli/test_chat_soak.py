@@ -1,0 +1,37 @@
+"""`portico chat soak`: a run with a server that is killed, in both languages; mistakes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.running import Result
+
+Runs = Callable[..., Result]
+SMALL = ("chat", "soak", "--users", "4", "--room", "2", "--rate", "20")
+
+
+def test_a_run_under_chaos_ends_well(runs: Runs) -> None:
+    done = runs(*SMALL, "--seconds", "4", "--chaos", "--pause", "1")
+    assert done.code == 0, done.out
+    assert "4 users are connected" in done.out
+    assert "the server is killed (1)" in done.out
+    assert "nothing was lost, repeated, reordered, altered or shown to the wrong one" in done.out
+
+
+def test_figures_are_told_in_chinese_and_the_data_can_be_kept(runs: Runs, tmp_path: Path) -> None:
+    folder = tmp_path / "soak"
+    done = runs(*SMALL, "--seconds", "1", "--data", str(folder), PORTICO_LANG="zh")
+    assert done.code == 0, done.out
+    assert "没有丢失" in done.out
+    assert "占用一个核心" in done.out
+    assert (folder / "chat.db").is_file()
+    again = runs(*SMALL, "--seconds", "1", "--data", str(folder))
+    assert again.code == 2
+    assert "is not empty" in again.err
+
+
+@pytest.mark.parametrize("words", [("--users", "1"), ("--seconds", "0"), ("--over-tcp", "101")])
+def test_what_makes_no_sense_is_refused(words: tuple[str, str], runs: Runs) -> None:
+    done = runs("chat", "soak", *words)
+    assert done.code == 2
+    assert words[0] in done.err
