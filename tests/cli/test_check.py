@@ -49,6 +49,22 @@ def test_in_chinese(project: Path) -> None:
     assert result.out.endswith("main:app (WSGI) 可以运行\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "english", "chinese"),
+    [("talk", "a service for connections", "连接服务"), ("clock", "a service for datagrams", "数据报服务")],
+)
+def test_services_are_called_what_run_calls_them(project: Path, name: str, english: str, chinese: str) -> None:
+    (project / "own.py").write_text(
+        "from portico import datagram_service, stream_service\n"
+        "@stream_service\nasync def talk(stream): ...\n"
+        "@datagram_service\ndef clock(datagram, peer): ...\n"
+    )
+    assert run("check", f"own:{name}", cwd=project).out.endswith(f"own:{name} ({english}) can be run\n")
+    assert run("check", f"own:{name}", cwd=project, env={"PORTICO_LANG": "zh"}).out.endswith(
+        f"own:{name} ({chinese}) 可以运行\n"
+    )
+
+
 def test_a_file_that_is_named(project: Path) -> None:
     (project / "other.toml").write_text("app = 'main:app'\nport = 9002\n")
     assert rows(run("check", "--config", "other.toml", cwd=project))["port"] == ("9002", "other.toml:2")

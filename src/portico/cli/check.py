@@ -42,7 +42,9 @@ def _check(reference: str | None, **params: Any) -> int:
                 check_http(place.addresses)
             http_server(plan, opened, None)
         assert offer.loaded is not None
-        click.echo(f"\n{words('check-good', what=f'{offer.loaded.name} ({offer.loaded.interface.upper()})')}")
+        loaded = offer.loaded
+        kind = "WSGI" if loaded.interface == "wsgi" else words(loaded.interface)
+        click.echo(f"\n{words('check-good', what=f'{loaded.name} ({kind})')}")
     finally:
         offer.close()
     return 0

@@ -27,9 +27,9 @@ from hypothesis import strategies as st
 from portico.apps.files.opened import OpenedFile, Version
 from portico.apps.files.root import Root
 from portico.apps.files.site import Site
-from portico.server.embedded import event_loop
 from portico.errors import UsageError
 from portico.http.target import encode_segment
+from portico.server.embedded import event_loop
 from portico.server.http import HttpServer
 from portico.settings import Files, Limits
 
