@@ -30,6 +30,7 @@ _EXAMPLES: Final = (
 )
 COMMANDS: Final = {
     "serve": "portico.cli.chat:serve",
+    "join": "portico.cli.chat_join",
     "doctor": "portico.cli.chat_care:doctor",
     "export": "portico.cli.chat_care:export",
     "backup": "portico.cli.chat_care:backup",

@@ -302,6 +302,54 @@ TEXTS: dict[str, Text] = {
         one="1 person was erased since, and is again",
     ),
     "chat-kept": Text("what was there before is now {where}", "原有数据保留在 {where}"),
+    # chat join
+    "chat-join": Text("take part in a chat from this terminal", "在终端里参加聊天"),
+    "join-url": Text(
+        "http://HOST:PORT of the chat, or the one-time link that one was given",
+        "聊天的网址 http://HOST:PORT，或收到的一次性链接",
+    ),
+    "join-login": Text(
+        "sign in as this (a visitor of the desk); the password is asked for, or in PORTICO_CHAT_PASSWORD",
+        "以此登录名登录（默认作为访客联系客服台）；会询问密码，也可放在 PORTICO_CHAT_PASSWORD",
+    ),
+    "join-name": Text("what a visitor is called", "访客的称呼"),
+    "join-example": Text("as somebody with an account; remembered on this machine", "以自己的账号参加，本机会记住登录"),
+    "join-example-visitor": Text("to the desk, as a visitor", "作为访客联系客服台"),
+    "join-password": Text("password of {name}", "{name} 的密码"),
+    "join-lost": Text(
+        "*** no connection{why}; trying again, nothing is lost", "*** 连接已断开{why}，正在重试，消息不会丢失"
+    ),
+    "join-waits": Text("*** no connection; it is sent later", "*** 没有连接，稍后自动发送"),
+    "join-gap": Text(
+        "*** a lot was said meanwhile, only the last is here; /history",
+        "*** 期间消息很多，只显示最后一些，可用 /history 查看",
+    ),
+    "join-refused": Text("*** not done: {why}", "*** 未完成：{why}"),
+    "join-bye": Text("*** the server: {why}", "*** 服务器：{why}"),
+    "join-open": Text("*** what you type goes to {name}", "*** 现在发往：{name}"),
+    "join-desk": Text("the desk", "客服台"),
+    "join-nowhere": Text(
+        "*** open a conversation first: /list, /room, /join or /msg", "*** 请先打开会话：/list、/room、/join 或 /msg"
+    ),
+    "join-edited": Text("(instead of #{n})", "（改写 #{n}）"),
+    "join-deleted": Text("(#{n} was deleted)", "（#{n} 已删除）"),
+    "join-join": Text("{name} has come in", "{name} 加入了"),
+    "join-leave": Text("{name} has left", "{name} 离开了"),
+    "join-no-command": Text("*** there is no {name}; /help shows what there is", "*** 没有 {name}，/help 查看全部命令"),
+    "join-no-room": Text(
+        "*** you are in no conversation {name}; /list shows them", "*** 没有名为 {name} 的会话，/list 查看全部"
+    ),
+    "join-rooms": Text("*** public rooms: {names}", "*** 公开聊天室：{names}"),
+    "join-nobody": Text("*** nobody is called {name}", "*** 没有叫 {name} 的人"),
+    "join-help-list": Text("my conversations", "我的会话"),
+    "join-help-room": Text("NAME: open a conversation", "名称：打开会话"),
+    "join-help-join": Text("NAME: enter a public room; alone, which there are", "名称：进入公开聊天室；不带名称则列出"),
+    "join-help-msg": Text("NAME TEXT: to one person", "名字 文字：私聊"),
+    "join-help-who": Text("who is here, ● online", "这里有谁，● 在线"),
+    "join-help-history": Text("N: what was said before", "N：之前的消息"),
+    "join-help-help": Text("this", "本帮助"),
+    "join-help-quit": Text("the end", "退出"),
+    "join-unsent": Text("{n} messages could not be sent", "有 {n} 条消息未能发送", one="1 message could not be sent"),
     # chat soak: the key Soak is a group of settings
     "chat-soak": Text(
         "have virtual users try a server of their own, and compare every log",

@@ -1,0 +1,264 @@
+"""`portico chat join`: take part from a terminal, or from a script, over WebSocket.
+
+    _signed_in      a token that is remembered, a one-time link, a password, or none: a visitor of the desk
+    Joining.run     connected, again and again -> Member; lines of a person, or of a pipe, until their end
+
+In: the URL of a chat. Out: exit code 0 at the end, 1 where one is not let in or something could not be sent.
+"""
+
+import asyncio
+import json
+import os
+import ssl
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final
+
+import click
+
+from portico.cli.chat_member import COMMANDS, Member
+from portico.cli.chat_socket import ChatSocket
+from portico.cli.group import Example, PageCommand, words_of_environment
+from portico.cli.history import History, state_folder
+from portico.cli.words import Words
+from portico.errors import PeerError, Refused, UsageError
+from portico.http.url import Url, parse_url
+
+_FAILED_CODE: Final = 1
+_SOONEST_S: Final = 0.5
+_LATEST_S: Final = 15.0
+_FAREWELL_S: Final = 10.0
+_LOOK_S: Final = 0.05
+_PASSWORD: Final = "PORTICO_CHAT_PASSWORD"
+
+
+class Tokens:
+    """Tokens of chats that one was in, in a file for its owner's eyes. path: "" for none."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def _read(self) -> dict[str, str]:
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                found = json.load(file)
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def find(self, key: str) -> str:
+        """Return the token for a chat and a login, "" where there is none."""
+        return str(self._read().get(key, ""))
+
+    def keep(self, key: str, token: str) -> None:
+        """Remember a token; "" forgets it."""
+        found = self._read() | {key: token}
+        fresh = f"{self._path}.{os.getpid()}"
+        with suppress(OSError):
+            os.makedirs(os.path.dirname(self._path) or ".", mode=0o700, exist_ok=True)
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                json.dump({name: value for name, value in found.items() if value}, file)
+            os.replace(fresh, self._path)
+
+
+def _post(url: Url, path: str, **body: str) -> str:
+    """Ask for a token. Raises UsageError with what the chat says where it gives none; Refused, Gone."""
+    from portico import client
+
+    answer = client.post(f"{url.scheme}://{url.authority}{path}", json=body)
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or answer.status >= 400 or "token" not in found:
+        why = found.get("why") if isinstance(found, dict) else None
+        raise UsageError(str(why or f"there is no chat at {url.scheme}://{url.authority}"))
+    return str(found["token"])
+
+
+def _signed_in(url: Url, link: str, login: str, name: str) -> str:
+    """Return a token, by what the person has given."""
+    if link:
+        return _post(url, "/api/link", token=link)
+    if not login:
+        return _post(url, "/api/visitor", **({"name": name} if name else {}))
+    password = os.environ.get(_PASSWORD)
+    if password is None:
+        words = words_of_environment()
+        password = click.prompt(words("join-password", name=login), hide_input=True, err=True)
+    return _post(url, "/api/signin", login=login, password=str(password))
+
+
+class Joining:
+    """One person at one chat. Made in the loop."""
+
+    def __init__(self, url: Url, token: str, words: Words) -> None:
+        self.refusal = ""
+        self._ended = asyncio.Event()
+        self._is_over = False
+        self._lost = asyncio.Event()
+        self._url = url
+        self.member = Member(token, words, self._show, self._refused)
+        self._socket: ChatSocket | None = None
+
+    def _show(self, line: str) -> None:
+        print(line, flush=True)
+
+    def _refused(self, why: str) -> None:
+        self.refusal = why
+        self._ended.set()
+
+    # a Party, so that the loop of connections hears of the end too
+
+    def joined(self, socket: ChatSocket) -> None:
+        """Hand on."""
+        self.member.joined(socket)
+
+    def lost(self, why: str) -> None:
+        """Hand on, unless it is our own end; try again."""
+        if not self._is_over:
+            self.member.lost(why)
+        self._lost.set()
+
+    def take(self, text: str) -> None:
+        """Hand on."""
+        self.member.take(text)
+
+    async def run(self) -> int:
+        """Talk until the person, or the pipe, ends. Returns the exit code."""
+        connecting = asyncio.ensure_future(self._keep_connected())
+        typing = asyncio.ensure_future(self._type())
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait((typing, ended), return_when=asyncio.FIRST_COMPLETED)
+            await self._finish()
+        finally:
+            self._is_over = True
+            for task in (connecting, typing, ended):
+                task.cancel()
+            await asyncio.gather(connecting, typing, ended, return_exceptions=True)
+            if self._socket is not None:
+                self._socket.close()
+        return _FAILED_CODE if self.refusal or self._waiting else 0
+
+    @property
+    def _waiting(self) -> int:
+        return len(self.member.outbox) + len(self.member.unsent)
+
+    async def _finish(self) -> None:
+        """Wait for what was typed to be acknowledged."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                while True:
+                    if self.refusal or not self._waiting:
+                        return
+                    await asyncio.sleep(_LOOK_S)
+
+    async def _keep_connected(self) -> None:
+        loop, wait_s = asyncio.get_running_loop(), _SOONEST_S
+        tls = ssl.create_default_context() if self._url.is_secure else None
+        while True:
+            self._lost.clear()
+            try:
+                _, self._socket = await loop.create_connection(
+                    lambda: ChatSocket(self, self._url), self._url.host, self._url.port, ssl=tls
+                )
+                await self._lost.wait()
+                wait_s = _SOONEST_S
+            except OSError:
+                pass
+            self._socket = None
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, _LATEST_S)
+
+    # typing
+
+    async def _type(self) -> None:
+        if not (os.isatty(0) and os.isatty(1)):
+            await self._read_pipe()
+            return
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.patch_stdout import patch_stdout
+
+        session: PromptSession[str] = PromptSession("> ", history=_history(), completer=_completer(self._names))
+        with patch_stdout(), suppress(EOFError, KeyboardInterrupt):
+            while self.member.typed(await session.prompt_async()):
+                pass
+
+    async def _read_pipe(self) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := await reader.readline():
+            if not self.member.typed(line.decode("utf-8", "replace")):
+                return
+
+    def _names(self) -> Iterable[str]:
+        return [*COMMANDS, *self.member.names.values(), *(one.name for one in self.member.conversations.values())]
+
+
+def _history() -> Any:
+    from portico.cli.terminal import Remembered
+
+    folder = state_folder(os.environ)
+    return Remembered(History(os.path.join(folder, "chat-history") if folder else ""))
+
+
+def _completer(names: Callable[[], Iterable[str]]) -> Any:
+    """Complete commands at the beginning of a line, and names anywhere."""
+    from prompt_toolkit.completion import WordCompleter
+
+    return WordCompleter(lambda: sorted(set(names())), sentence=False, WORD=True)
+
+
+def _join(text: str, login: str, name: str) -> int:
+    address, _, link = text.partition("#")
+    url, words = parse_url(address), words_of_environment()
+    folder = state_folder(os.environ)
+    tokens = Tokens(os.path.join(folder, "chat-tokens.json") if folder else "")
+    key = f"{url.scheme}://{url.authority} {login}"
+    token = "" if link else tokens.find(key)
+    try:
+        if not token:
+            token = _signed_in(url, link, login, name)
+            tokens.keep(key, token)
+        return asyncio.run(_run(url, token, words, tokens, key))
+    except (Refused, PeerError) as exc:
+        raise UsageError(str(exc)) from exc
+
+
+async def _run(url: Url, token: str, words: Words, tokens: Tokens, key: str) -> int:
+    joining = Joining(url, token, words)
+    code = await joining.run()
+    if joining.refusal:
+        tokens.keep(key, "")
+        print(joining.refusal, file=sys.stderr)
+    elif code:
+        print(words("join-unsent", n=len(joining.member.outbox) + len(joining.member.unsent)), file=sys.stderr)
+    return code
+
+
+class _JoinCommand(PageCommand):
+    """The page has the title and the variables of the chat."""
+
+    def __init__(self, *args: Any, **attrs: Any) -> None:
+        super().__init__(*args, **attrs)
+        self._settings_of = "chat"
+
+
+command = _JoinCommand(
+    "chat-join",
+    params=[
+        click.Argument(["text"], metavar="URL"),
+        click.Option(["--login"], metavar="NAME", default="", help="join-login"),
+        click.Option(["--name"], metavar="NAME", default="", help="join-name"),
+    ],
+    arguments=[("URL", "join-url")],
+    examples=[
+        Example("portico chat join http://192.168.1.8:8000 --login wang", "join-example"),
+        Example("portico chat join http://192.168.1.8:8000", "join-example-visitor"),
+    ],
+    callback=_join,
+    own_title="own-options",
+)

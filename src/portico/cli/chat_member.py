@@ -1,0 +1,323 @@
+"""Somebody who takes part in a chat from a terminal: frames in, lines out; lines in, frames out.
+
+    joined -> hello with what is known already -> welcome -> me, and what was not acknowledged, under the same ids
+    take      ev, sync -> lines in the order of the log; ack -> it is stored; nack -> why not
+    typed     a message into the conversation that is open, or one of COMMANDS
+
+In: texts of the server, lines of a person. Out: lines to show, made printable; frames. Nothing here waits or reads a
+clock; `secrets` names messages, so that one that is sent twice is stored once.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from portico.apps.chat import frames
+from portico.cli.chat_socket import ChatSocket
+from portico.cli.words import Words
+from portico.errors import excerpt
+from portico.wire.lines import printable
+
+GUESTS: Final = ("visitor", "peer")  # who talk to the desk
+AT_FIRST: Final = 10  # events of a conversation that are shown when one comes in
+_HISTORY: Final = 20
+_MAX_HISTORY: Final = 200
+
+Frame = Mapping[str, Any]
+
+
+class Conversation(NamedTuple):
+    """One conversation as a person calls it."""
+
+    number: int
+    name: str
+
+
+class Member:
+    """See the module. show: takes lines for the person. on_end: called when the server wants no more of this device."""
+
+    def __init__(self, token: str, words: Words, show: Callable[[str], None], on_end: Callable[[str], None]) -> None:
+        self.conversations: dict[int, Conversation] = {}
+        self.current: int | None = None
+        self.names: dict[int, str] = {}
+        self.outbox: dict[str, str] = {}
+        self.unsent: list[str] = []  # lines, until it is known where they go
+        self._answers: dict[int, Callable[[Frame], None]] = {}
+        self._cursors: dict[int, int] = {}
+        self._epoch = ""
+        self._kind = ""  # of person, until it is known
+        self._me = 0
+        self._next = 0
+        self._on_end = on_end
+        self._show = show
+        self._socket: ChatSocket | None = None
+        self._token = token
+        self._words = words
+
+    def _joined(self, names: Iterable[str]) -> str:
+        return self._words("comma").join(names)
+
+    # the connection
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection on which hello was said."""
+        return self._socket is not None
+
+    def joined(self, socket: ChatSocket) -> None:
+        """Say hello."""
+        self._socket = socket
+        have = {str(c): seq for c, seq in self._cursors.items()}
+        socket.send(frames.write("hello", v=frames.VERSION, tok=self._token, epoch=self._epoch, have=have))
+
+    def lost(self, why: str) -> None:
+        """Say that nobody hears us for now."""
+        if self._socket is not None:
+            self._show(self._words("join-lost", why=f" ({printable(why)})" if why else ""))
+        self._socket = None
+        self._answers.clear()
+
+    def take(self, text: str) -> None:
+        """Take a message of the server."""
+        for line in text.split("\n"):
+            frame = json.loads(line)
+            listen = _LISTENERS.get(frame.get("t"))
+            if listen is not None:
+                listen(self, frame)
+
+    def _say(self, kind: str, /, **members: Any) -> None:
+        if self._socket is not None:
+            self._socket.send(frames.write(kind, **members))
+
+    def ask(self, op: str, answered: Callable[[Frame], None], /, **arguments: Any) -> None:
+        """Ask for something; `answered` gets what comes, unless the connection is lost meanwhile."""
+        self._next += 1
+        self._answers[self._next] = answered
+        self._say("ask", id=self._next, op=op, **arguments)
+
+    # what the server says
+
+    def _welcome(self, frame: Frame) -> None:
+        if self._epoch and self._epoch != frame["epoch"]:
+            self._cursors.clear()
+        self._epoch, self._me = frame["epoch"], frame["me"]
+        self.ask("me", self._learn)
+        for waiting in self.outbox.values():
+            if self._socket is not None:
+                self._socket.send(waiting)
+
+    def _learn(self, answer: Frame) -> None:
+        self.names |= {int(one): str(card["name"]) for one, card in answer["people"].items()}
+        self.names[self._me] = str(answer["me"]["name"])
+        for one in answer["conversations"]:
+            if not one["left"]:
+                name = one["title"] or self._joined(self.names.get(other, f"#{other}") for other in one["others"])
+                self.conversations[one["c"]] = Conversation(one["c"], name or f"#{one['c']}")
+        if self.current is None and self.conversations:
+            self._open(max(self.conversations))
+        self._kind = answer["me"]["kind"]
+        if self.current is None and self._kind in GUESTS:
+            self.ask("desk.start", self._start)
+        elif self.current is None and self.unsent:
+            self.unsent.clear()
+            self._show(self._words("join-nowhere"))
+
+    def _start(self, answer: Frame) -> None:
+        self.conversations[answer["c"]] = Conversation(answer["c"], self._words("join-desk"))
+        self._open(answer["c"])
+
+    def _open(self, number: int) -> None:
+        self.current = number
+        self._show(self._words("join-open", name=printable(self.conversations[number].name)))
+        unsent, self.unsent = self.unsent, []
+        for text in unsent:
+            self._send(text)
+
+    def _event(self, frame: Frame) -> None:
+        self._cursors[frame["c"]] = frame["s"]
+        self._show_events([frame])
+
+    def _sync(self, frame: Frame) -> None:
+        is_new = frame["c"] not in self._cursors
+        events = frame["ev"]
+        if frame.get("limited"):
+            self._show(self._words("join-gap"))
+        self._cursors[frame["c"]] = events[-1]["s"] if events else frame["head"]
+        self._show_events(events[-AT_FIRST:] if is_new else events)
+
+    def _show_events(self, events: Iterable[Frame]) -> None:
+        for event in events:
+            if line := self._line(event):
+                self._show(line)
+
+    def _line(self, event: Frame) -> str:
+        """Write an event as a line, "" for one that says nothing to a person."""
+        body, kind = event["b"], event["k"]
+        who = self.names.get(event["f"], f"#{event['f']}")
+        when = time.strftime("%H:%M", time.localtime(event["at"] / 1000))
+        where = self.conversations.get(event["c"])
+        place = f" {printable(where.name)} ·" if where is not None and event["c"] != self.current else ""
+        if kind in ("msg", "edit"):
+            mark = "" if kind == "msg" else f" {self._words('join-edited', n=event.get('ref'))}"
+            lines = [printable(line) for line in str(body.get("text", "")).split("\n")]
+            return f"[{when}]{place} {printable(who)}:{mark} " + "\n    ".join(lines)
+        if kind == "del":
+            return f"[{when}]{place} {printable(who)}: {self._words('join-deleted', n=event.get('ref'))}"
+        if kind in ("join", "leave"):
+            person = self.names.get(body.get("person"), f"#{body.get('person')}")
+            return f"[{when}]{place} {self._words(f'join-{kind}', name=printable(person))}"
+        return ""
+
+    def _ack(self, frame: Frame) -> None:
+        self.outbox.pop(frame["cid"], None)
+
+    def _nack(self, frame: Frame) -> None:
+        if self.outbox.pop(frame.get("cid", ""), None) is not None:
+            self._show(self._words("join-refused", why=printable(frame["why"])))
+
+    def _ok(self, frame: Frame) -> None:
+        answered = self._answers.pop(frame["id"], None)
+        if answered is not None:
+            answered(frame)
+
+    def _error(self, frame: Frame) -> None:
+        self._answers.pop(frame.get("id", 0), None)
+        if frame["code"] == "auth":
+            self._on_end(printable(frame["why"]))
+        else:
+            self._show(self._words("join-refused", why=printable(frame["why"])))
+
+    def _page(self, frame: Frame) -> None:
+        self._show_events(frame["ev"])
+
+    def _bye(self, frame: Frame) -> None:
+        self._show(self._words("join-bye", why=printable(frame["why"])))
+
+    # what the person types
+
+    def typed(self, line: str) -> bool:
+        """Do what a line says; return False for the end."""
+        text = line.strip()
+        if text in ("q", "/quit"):
+            return False
+        if not text.startswith("/"):
+            if text:
+                self._send(text)
+            return True
+        name, _, rest = text.partition(" ")
+        command = COMMANDS.get(name)
+        if command is None:
+            self._show(self._words("join-no-command", name=excerpt(name)))
+        else:
+            command(self, rest.strip())
+        return True
+
+    def _send(self, text: str) -> None:
+        if self.current is None:
+            if not self._kind or self._kind in GUESTS:
+                self.unsent.append(text)
+            else:
+                self._show(self._words("join-nowhere"))
+            return
+        cid = f"t{secrets.token_hex(8)}"
+        self.outbox[cid] = frames.write("send", cid=cid, c=self.current, k="msg", b={"text": text})
+        if self._socket is not None:
+            self._socket.send(self.outbox[cid])
+        else:
+            self._show(self._words("join-waits"))
+
+    def _list(self, rest: str) -> None:
+        for one in self.conversations.values():
+            self._show(f"{'*' if one.number == self.current else ' '} {one.number:4}  {printable(one.name)}")
+
+    def _room(self, rest: str) -> None:
+        found = [one for one in self.conversations.values() if rest in (str(one.number), one.name)]
+        if found:
+            self._open(found[0].number)
+        else:
+            self._show(self._words("join-no-room", name=excerpt(rest)))
+
+    def _join(self, rest: str) -> None:
+        def listed(answer: Frame) -> None:
+            found = [one for one in answer["rooms"] if rest in (str(one["c"]), one["title"])]
+            if not found:
+                shown = self._joined(f"{one['title']} ({one['members']})" for one in answer["rooms"])
+                self._show(self._words("join-rooms", names=printable(shown)))
+                return
+            room = Conversation(found[0]["c"], found[0]["title"])
+            self.ask("room.join", lambda done: self._entered(room), c=room.number)
+
+        self.ask("room.list", listed)
+
+    def _entered(self, conversation: Conversation) -> None:
+        self.conversations[conversation.number] = conversation
+        self.ask("room.members", self._met, c=conversation.number)
+        self._open(conversation.number)
+
+    def _met(self, answer: Frame) -> None:
+        self.names |= {one["id"]: one["name"] for one in answer["members"]}
+
+    def _msg(self, rest: str) -> None:
+        name, _, text = rest.partition(" ")
+
+        def found(answer: Frame) -> None:
+            people = [one for one in answer["people"] if name in (one["login"], one["name"])]
+            if not people:
+                self._show(self._words("join-nobody", name=excerpt(name)))
+                return
+            self.names[people[0]["id"]] = people[0]["name"]
+            self.ask("direct", lambda done: opened(done, people[0]["name"]), person=people[0]["id"])
+
+        def opened(answer: Frame, who: str) -> None:
+            self.conversations[answer["c"]] = Conversation(answer["c"], who)
+            self._open(answer["c"])
+            if text.strip():
+                self._send(text.strip())
+
+        self.ask("people.find", found, text=name)
+
+    def _who(self, rest: str) -> None:
+        def met(answer: Frame) -> None:
+            self._met(answer)
+            people = (f"{one['name']}{' ●' if one['online'] else ''}" for one in answer["members"])
+            self._show(printable(self._joined(people)))
+
+        if self.current is not None:
+            self.ask("room.members", met, c=self.current)
+
+    def _history(self, rest: str) -> None:
+        count = int(rest) if rest.isascii() and rest.isdigit() and len(rest) < 4 else _HISTORY
+        if self.current is not None:
+            before, limit = self._cursors.get(self.current, 0) + 1, max(1, min(count, _MAX_HISTORY))
+            self._next += 1
+            self._say("get", id=self._next, c=self.current, before=before, limit=limit)
+
+    def _help(self, rest: str) -> None:
+        for name in COMMANDS:
+            self._show(f"{name:10} {self._words(f'join-help-{name[1:]}')}")
+        self._show(f"{'q':10} {self._words('join-help-quit')}")
+
+
+COMMANDS: Final[Mapping[str, Callable[[Member, str], None]]] = {
+    "/list": Member._list,
+    "/room": Member._room,
+    "/join": Member._join,
+    "/msg": Member._msg,
+    "/who": Member._who,
+    "/history": Member._history,
+    "/help": Member._help,
+}
+_LISTENERS: Final[Mapping[str, Callable[[Member, Frame], None]]] = {
+    "welcome": Member._welcome,
+    "ev": Member._event,
+    "sync": Member._sync,
+    "page": Member._page,
+    "ack": Member._ack,
+    "nack": Member._nack,
+    "ok": Member._ok,
+    "err": Member._error,
+    "bye": Member._bye,
+    "ping": lambda member, frame: member._say("pong"),
+}
