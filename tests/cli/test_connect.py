@@ -124,6 +124,12 @@ def test_exact_bytes_both_ways(connect: Callable[..., Done], serve: Serve) -> No
     assert done.out == data.upper()
 
 
+def test_an_input_that_is_closed_is_at_its_end(serve: Serve) -> None:
+    command = f"exec {sys.executable} -m portico connect :{serve(upper)} <&-"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, timeout=DEADLINE_S, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_bytes_of_any_charset_pass_as_they_are(connect: Callable[..., Done], serve: Serve) -> None:
     done = connect(f":{serve(greet)}")
     assert (done.code, done.out) == (0, "欢迎\n".encode("gbk"))

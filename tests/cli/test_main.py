@@ -46,6 +46,21 @@ def test_a_mistake_is_one_line_and_a_hint(words: list[str], complaint: str, capf
     assert said(capfd) == [complaint, HINT]
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_no_socket_gets_the_number_of_a_standard_stream_that_is_closed(closed: str, tmp_path: Path) -> None:
+    code = f"""
+import os, socket
+from portico.cli.main import main
+main(["get", "http://127.0.0.1:1/"])
+with socket.socket() as sock, open({str(tmp_path / "seen")!r}, "w") as file:
+    print(sock.fileno() > 2, *(os.fstat(fd).st_mode > 0 for fd in range(3)), file=file)
+"""
+    command = ["/bin/sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (result.returncode, b"Traceback" in result.stderr) == (0, False)
+    assert (tmp_path / "seen").read_text() == "True True True True\n"
+
+
 def test_a_folder_that_is_missing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "-p", "0", str(tmp_path / "missing")]) == 2
     complaint, hint = said(capfd)

@@ -50,6 +50,7 @@ def _run(name: str, words: Sequence[str], load: Callable[[], "click.Command"]) -
     # Nothing that is loaded at the start is garbage; looking for some took 4 % of the time to the first answer.
     # `serve.run` switches the collector on again.
     gc.disable()
+    _hold_standard_streams()
     import click
 
     from portico.cli.group import complaint, words_of_environment
@@ -64,6 +65,16 @@ def _run(name: str, words: Sequence[str], load: Callable[[], "click.Command"]) -
     finally:
         gc.enable()
     return code if isinstance(code, int) else 0
+
+
+def _hold_standard_streams() -> None:
+    """Open the null device for each standard stream that is closed, or a socket would get its number."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free: this one
+            setattr(sys, name, open(fd, mode, encoding="utf-8", closefd=False))
 
 
 def _complain(text: str) -> None:
