@@ -357,6 +357,9 @@ def test_both_languages_have_the_reader_do_the_same(en: str, zh: str) -> None:
 def option_names() -> frozenset[str]:
     group = CommandGroup("portico", COMMANDS, ())
     commands = [group.get_command(click.Context(group), name) for name in COMMANDS]
+    for outer in [command for command in commands if isinstance(command, click.Group)]:
+        context = click.Context(outer)
+        commands += [outer.get_command(context, name) for name in outer.list_commands(context)]
     parameters = [parameter for command in commands if command is not None for parameter in command.params]
     # The rest are those of every command, and of python -m http.server.
     others = {"--help", "--version", "--config", "--directory", "--protocol"}
