@@ -10,6 +10,8 @@ from tests.cli.running import kept_process, variables
 import portico
 from portico.cli.complaints import ROWS, in_chinese
 from portico.cli.main import main
+from portico.errors import UsageError
+from portico.net.addresses import parse_address
 
 SOURCES = re.sub(r'"\n\s*f?"', "", "".join(path.read_text() for path in Path(portico.__file__).parent.rglob("*.py")))
 PLACE = re.compile(r"\{\w+\}")
@@ -77,6 +79,37 @@ def test_every_row_is_one_that_is_said(english: str) -> None:
 )
 def test_messages(message: str, chinese: str) -> None:
     assert in_chinese(message) == chinese
+
+
+@pytest.mark.parametrize(("english", "chinese"), ROWS)
+def test_no_row_is_hidden_by_another(english: str, chinese: str) -> None:
+    """The order of the rows does not matter: what says more itself comes before what says less."""
+    places = re.findall(r"\{(\w+)\}", english)
+    sample = {name: f"<{at}>" for at, name in enumerate(places)}
+    assert in_chinese(english.format(**sample)) == chinese.format(**sample)
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese"),
+    [
+        ("localhost", "'localhost' 没有写端口；请写作 主机:端口，如 localhost:8000"),
+        ("", "'' 不是地址；请写作 主机:端口、:端口、[IPV6]:端口、unix:路径 或 fd:N"),
+        ("unix:", "'unix:' 没有写出套接字；请写作 unix:路径，如 unix:/run/portico.sock"),
+        ("unix:x?mode=999", "'unix:x?mode=999': 权限请写作 unix:路径?mode=660，取值 0 到 777"),
+        ("unix:@x?mode=660", "'unix:@x?mode=660' 不是文件，没有权限可言；请去掉 '?mode=660'"),
+        ("fd:x", "'fd:x' 没有写出文件描述符；请写作 fd:N，如 fd:3"),
+        ("http://h:1", "'http://h:1': 协议 'http' 不是 tcp、tls、udp、unix 或 fd"),
+        ("[::1:9", "'[::1:9' 的方括号不配对；请写作 [IPV6]:端口"),
+        ("1.2.3:80", "'1.2.3:80': '1.2.3' 不是 0 到 255 的四个数字"),
+        ("[::1%!]:1", "'[::1%!]:1': '!' 不是网卡的名称"),
+        ("a!b:1", "'a!b:1': 'a!b' 不是主机名；请写作 主机:端口、:端口、[IPV6]:端口、unix:路径 或 fd:N"),
+        ("h:x", "'h:x': 端口 'x' 不是 0 到 65535 的数字"),
+    ],
+)
+def test_mistakes_in_an_address(text: str, chinese: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_address(text)
+    assert in_chinese(str(caught.value)) == chinese
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ import re
 from functools import lru_cache
 from typing import Final
 
-# Several rows may fit; the first does.
+# Several rows may fit; the one with most words of its own does.
 ROWS: Final[tuple[tuple[str, str], ...]] = (
     # values
     ("{value} is not a whole number", "{value} 不是整数"),
     ("{value} is not of the form {form}", "{value} 的写法不对，应如 {form}"),
+    ("30s, 500ms, 5m or 1h", "30s、500ms、5m 或 1h"),
     ("{value} is neither yes nor no", "{value} 应为 yes 或 no"),
     ("{value} is neither true nor false", "{value} 应为 true 或 false"),
     ("{value} is not one of {values}", "{value} 不在可选值之内：{values}"),
@@ -191,6 +192,32 @@ ROWS: Final[tuple[tuple[str, str], ...]] = (
     ("use localhost:PORT or unix:PATH", "请用 localhost:端口 或 unix:路径"),
     ("is no address, network, unix or *", "不是地址、网段、unix 或 *"),
     ("write {example}", "请写作 {example}"),
+    # addresses
+    ("{text} has no port", "{text} 没有写端口"),
+    ("write HOST:PORT, as in {example}", "请写作 主机:端口，如 {example}"),
+    ("the scheme {scheme} is not tcp, tls, udp, unix or fd", "协议 {scheme} 不是 tcp、tls、udp、unix 或 fd"),
+    ("{text} names no socket", "{text} 没有写出套接字"),
+    ("write unix:PATH, as in {example}", "请写作 unix:路径，如 {example}"),
+    ("write unix:PATH", "请写作 unix:路径"),
+    (
+        "write the permissions as unix:PATH?mode=660, within 0 to 777",
+        "权限请写作 unix:路径?mode=660，取值 0 到 777",
+    ),
+    ("{text} is no file, so it has no permissions", "{text} 不是文件，没有权限可言"),
+    ("leave out {what}", "请去掉 {what}"),
+    ("{text} names no file descriptor", "{text} 没有写出文件描述符"),
+    ("write fd:N, as in {example}", "请写作 fd:N，如 {example}"),
+    ("{text} has brackets that do not match", "{text} 的方括号不配对"),
+    ("write [IPV6]:PORT", "请写作 [IPV6]:端口"),
+    ("{text} is not an address", "{text} 不是地址"),
+    (
+        "HOST:PORT, :PORT, [IPV6]:PORT, unix:PATH or fd:N",
+        "主机:端口、:端口、[IPV6]:端口、unix:路径 或 fd:N",
+    ),
+    ("{zone} is not the name of an interface", "{zone} 不是网卡的名称"),
+    ("{host} is not an IPv6 address", "{host} 不是 IPv6 地址"),
+    ("{host} is not a host name", "{host} 不是主机名"),
+    ("{host} is not four numbers, 0 to 255", "{host} 不是 0 到 255 的四个数字"),
     # connections
     ("there is no host called {host}", "没有名为 {host} 的主机"),
     ("check the spelling", "请检查拼写"),
@@ -363,20 +390,6 @@ ROWS: Final[tuple[tuple[str, str], ...]] = (
     ("{peer} sent nothing for {time} s", "{peer} 已有 {time} 秒没有发来数据"),
     ("what arrives cannot be written: {why}", "无法写入收到的内容：{why}"),
     ("no space left on device", "设备上没有剩余空间"),
-    ("{peer} took nothing of what was sent for {time} s", "{peer} 已有 {time} 秒没有接收数据"),
-    ("{peer} sent a response that HTTP forbids: {why}", "{peer} 发来不合 HTTP 规定的响应：{why}"),
-    ("{peer} switches to another protocol, which nobody asked for", "{peer} 改用了未请求的协议"),
-    ("the request is not done after {time} s, all the time it had", "请求在 {time} 秒的时限内没有完成"),
-    ("the proxy {proxy} refuses the way to {host}: {status}", "代理 {proxy} 拒绝连接 {host}：{status}"),
-    ("give it a user and a password", "请给出用户名和密码"),
-    ("{url} redirects to {other}, and the body cannot be sent again", "{url} 重定向到 {other}，而正文无法再次发送"),
-    ("ask there at once, or give a body that can be read twice", "请直接请求该处，或给出可以重读的正文"),
-    ("the body is encoded as {name}", "正文的编码是 {name}"),
-    ("{names} can be decoded", "能解的编码有 {names}"),
-    ("the body ended in the middle of its {name} stream", "正文在 {name} 数据中途结束"),
-    ("it is not complete", "内容不完整"),
-    ("the body is no {name} stream: {why}", "正文不是 {name} 数据：{why}"),
-    ("the file to send cannot be read: {why}", "无法读取要发送的文件：{why}"),
     ("--cookies {value} is no file", "--cookies {value} 不是文件"),
     ("a cookie itself is sent by -H 'Cookie: ...'", "cookie 本身请用 -H 'Cookie: ...' 发送"),
     ("connected to {address}", "已连接 {address}"),
@@ -389,7 +402,7 @@ ROWS: Final[tuple[tuple[str, str], ...]] = (
     ("No such file or directory", "没有这个文件或目录"),
     ("Permission denied", "没有权限"),
 )
-_PLACE: Final = re.compile(r"\\{(\w+)\\}")
+_PLACE: Final = re.compile(r"\{(\w+)\}")
 
 
 def in_chinese(message: str) -> str:
@@ -417,4 +430,11 @@ def _by_row(message: str) -> str | None:
 
 @lru_cache(1)
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(_PLACE.sub(r"(?P<\1>.+)", re.escape(english))), chinese) for english, chinese in ROWS)
+    rows = sorted(ROWS, key=lambda row: len(_PLACE.sub("", row[0])), reverse=True)
+    return tuple((re.compile(_pattern(english)), chinese) for english, chinese in rows)
+
+
+def _pattern(english: str) -> str:
+    return "".join(
+        re.escape(part) if at % 2 == 0 else f"(?P<{part}>.+)" for at, part in enumerate(_PLACE.split(english))
+    )
