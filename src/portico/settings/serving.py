@@ -139,8 +139,9 @@ class Listen:
     bind: tuple[str, ...] = option(
         (),
         Unit.TEXT,
-        "address to listen on: HOST, HOST:PORT, unix:PATH, unix:PATH?mode=660 or fd:N; repeatable",
-        "监听地址：HOST、HOST:PORT、unix:PATH、unix:PATH?mode=660 或 fd:N，可重复",
+        "address to listen on: HOST, HOST:PORT, unix:PATH, unix:PATH?mode=660 or fd:N; udp://HOST:PORT for services; "
+        "repeatable",
+        "监听地址：HOST、HOST:PORT、unix:PATH、unix:PATH?mode=660 或 fd:N；服务还可用 udp://HOST:PORT；可重复",
         many=True,
         short="-b",
         metavar="ADDRESS",
