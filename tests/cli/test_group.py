@@ -66,7 +66,7 @@ def test_commands_stand_under_what_they_are_for(capsys: pytest.CaptureFixture[st
     names = iter(COMMANDS)
     assert firsts == [
         *("Serve:", *islice(names, 3)),
-        *("Ready services:", *islice(names, 5)),
+        *("Ready services:", *islice(names, 6)),
         *("Ask and talk:", *islice(names, 2)),
     ]
 

@@ -27,9 +27,9 @@ COMMANDS = {
     "echo": "portico.cli.services:echo",
     "time": "portico.cli.services:time",
     "temperature": "portico.cli.services:temperature",
+    "chat": "portico.cli.chat",
     "get": "portico.cli.get",
     "connect": "portico.cli.connect",
-    "chat": "portico.cli.chat",
 }
 # Titles of the overview, each above the command it begins with.
 _TITLES = {"serve": "commands-serve", "greet": "commands-services", "get": "commands-clients"}
