@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,15 +185,28 @@ def test_found_within_this_process(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert "found in found_here.py" in capfd.readouterr().out
 
 
-def test_a_signal_before_it_has_started_within_this_process(
-    apps: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    def visit() -> None:
-        while "starting" not in capfd.readouterr().out:
-            pass
+# What another thread reads of captured output may be cut anywhere, so this one says in a file that it has begun.
+BEGUN = """
+import asyncio
+from pathlib import Path
 
-    words = ["run", "endless:app", "--app-dir", str(apps), "-b", f"unix:{tmp_path / 'public'}"]
+async def app(scope, receive, send):
+    Path(__file__).with_name("begun").touch()
+    await asyncio.Event().wait()
+"""
+
+
+def test_a_signal_before_it_has_started_within_this_process(tmp_path: Path) -> None:
+    (tmp_path / "begun_only.py").write_text(BEGUN)
+
+    def visit() -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+            os.sched_yield()
+
+    words = ["run", "begun_only:app", "--app-dir", str(tmp_path), "-b", f"unix:{tmp_path / 'public'}"]
     assert in_process(words, visit) == 0
+    assert (tmp_path / "begun").exists()
 
 
 # mistakes
