@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.running import DEADLINE_S, Result, Start, ask, fetch, kept_process
+from tests.cli.running import DEADLINE_S, Output, Result, Start, ask, fetch, kept_process
 
 from portico.apps.admin.listener import open_sockets
 from portico.cli.main import main
@@ -103,7 +103,8 @@ def test_a_folder_that_cannot_be_watched_within_this_process(
 
 
 @pytest.mark.parametrize("reload", [False, True])
-def test_within_this_process(site: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], reload: bool) -> None:
+def test_within_this_process(site: Path, tmp_path: Path, reload: bool) -> None:
+    reads, writes = os.pipe()
     public, private = tmp_path / "public", tmp_path / "private"
     offer = SharedFiles((Share("", str(site)),), Files())
     processes = Processes(workers=1, reload=reload, reload_dir=(str(site),))
@@ -114,8 +115,7 @@ def test_within_this_process(site: Path, tmp_path: Path, capfd: pytest.CaptureFi
         assert ask(private, "/-/ready").endswith("ready\n")
         if reload:
             (site / "changed.py").touch()
-            while "starting anew: " not in capfd.readouterr().out:
-                pass
+            Output(reads).until("starting anew: ")
         os.kill(os.getpid(), signal.SIGTERM)
 
     places = open_places(Listen(bind=(f"unix:{public}",)))._replace(admin=open_sockets(f"unix:{private}"))
@@ -124,9 +124,11 @@ def test_within_this_process(site: Path, tmp_path: Path, capfd: pytest.CaptureFi
     try:
         with kept_process():
             visitor.start()
-            assert supervise(plan, places, Screen(1, "utf-8", {}), command=command) == 0
+            assert supervise(plan, places, Screen(writes, "utf-8", {}), command=command) == 0
             visitor.join()
     finally:
+        os.close(reads)
+        os.close(writes)
         close([*places.sockets, *places.admin])
 
 
