@@ -1,5 +1,6 @@
 """Exit codes, and one clear line for every mistake that a person can make."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,6 +60,19 @@ with socket.socket() as sock, open({str(tmp_path / "seen")!r}, "w") as file:
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     assert (result.returncode, b"Traceback" in result.stderr) == (0, False)
     assert (tmp_path / "seen").read_text() == "True True True True\n"
+
+
+def test_a_closed_input_reads_as_empty() -> None:
+    before, kept = sys.stdin, os.dup(0)
+    os.close(0)
+    try:
+        assert main(["--version"]) == 0
+        assert sys.stdin.read() == ""
+        assert os.get_inheritable(0)
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+        sys.stdin = before
 
 
 def test_a_folder_that_is_missing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
