@@ -68,7 +68,9 @@ def _run(reference: str | None, **params: Any) -> int:
     offer = HostedApp(composition(reference, params))
     listen_to = collect(Listen, params)
     # With workers nobody here opens the application; whoever writes a scheme means a service.
-    offer.is_for_browsers = not any(place.startswith(("tcp://", "udp://")) for place in listen_to.bind)
+    is_service = collect(App, params).interface in ("stream", "datagram")
+    has_scheme = any(place.startswith(("tcp://", "udp://")) for place in listen_to.bind)
+    offer.is_for_browsers = not (is_service or has_scheme)
     return host(plan_of(offer, params, is_lan_ours=not listen_to.bind), lambda: open_places(listen_to, also=("udp",)))
 
 

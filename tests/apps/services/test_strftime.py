@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portico.apps.services.question import Mistake
-from portico.apps.services.strftime import DIRECTIVES, EXPANDED, compile_format
+from portico.apps.services.strftime import DIRECTIVES, EXPANDED, compile_format, write_format
 
 MOMENT = datetime(2024, 3, 5, 7, 8, 9, 123456, tzinfo=timezone(timedelta(hours=8)))
 # What is spoken here, and not by every C library.
@@ -103,3 +103,13 @@ def test_what_others_do_not_speak_agrees_with_what_they_do(moment: datetime) -> 
     rest = f"{moment:%H:%M} {moment:%I:%M:%S %p} {int(moment.timestamp() // 1)} {moment:%H:%M:%S} {moment.day:2}"
     century, iso_year = f"{moment.year // 100:02}", f"{moment:%G}"[-2:]
     assert compile_format(OWN)(moment) == f"{century} {spelt} {late} {rest} {iso_year}"
+
+
+@given(st.lists(st.sampled_from([*DIRECTIVES, *EXPANDED, "-d", "%"]), max_size=6), st.text("ab %年", max_size=3))
+def test_what_is_not_remembered_is_written_alike(letters: list[str], between: str) -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    text = between.replace("%", "").join(f"%{letter}" for letter in letters)
+    known: dict[str, str] = {}
+    for _ in range(2):
+        assert write_format(text, at, known) == compile_format(text)(at)
+    assert not any(directive.endswith("f") for directive in known)

@@ -107,6 +107,25 @@ def compile_format(text: str) -> Format:
     return lambda at: "".join([part if isinstance(part, str) else part(at) for part in parts])
 
 
+def write_format(text: str, at: datetime, known: dict[str, str]) -> str:
+    """Write a moment in a format that is not worth remembering.
+
+    known: the directives that were written for this second before, which grows: many formats have the same ones.
+    Raises Mistake as `compile_format` does.
+    """
+
+    def write(match: re.Match[str]) -> str:
+        directive = match[0]
+        found = known.get(directive)
+        if found is None:
+            found = _find(directive)(at)
+            if not directive.endswith("f"):  # a fraction is another one each time
+                known[directive] = found
+        return found
+
+    return _DIRECTIVE.sub(write, text)
+
+
 def _split(text: str) -> list[tuple[str, str]]:
     """Return pairs of copied text and the directive behind it, "" behind the last."""
     pairs = []

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from portico.apps.services.question import ANSWERING_MACHINES, Mistake, read_question
-from portico.apps.services.strftime import compile_format
+from portico.apps.services.strftime import compile_format, write_format
 from portico.apps.services.zones import parse_zone
 from portico.server.peer import Peer
 from portico.server.service import DatagramService, StreamService
@@ -54,6 +54,8 @@ class TimeAnswers:
         self._clock = clock
         self._begin_s = self._end_s = 0.0  # of the second whose answers are remembered
         self._remembered: dict[bytes, bytes] = {}
+        self._directives: dict[str, str] = {}  # as they are in that second
+        self._moment: datetime
 
     def line(self) -> str:
         """Return the time in the default format, as a line."""
@@ -66,6 +68,8 @@ class TimeAnswers:
             self._begin_s = now_s // 1
             self._end_s = self._begin_s + 1
             self._remembered.clear()
+            self._directives.clear()
+            self._moment = self._at(self._begin_s)
         if peer.port in ANSWERING_MACHINES:
             return None
         return self._remembered.get(datagram) or self._remember(datagram, self._answer(datagram, now_s))
@@ -79,7 +83,7 @@ class TimeAnswers:
         question = read_question(datagram, self._encoding)
         try:
             question.check(MAX_FORMAT_CHARS)
-            return question.answer(_written(question.text or DEFAULT_FORMAT, self._at(now_s)))
+            return question.answer(self._written(question.text or DEFAULT_FORMAT, now_s))
         except Mistake as mistake:
             return question.complain(mistake)
 
@@ -87,12 +91,12 @@ class TimeAnswers:
         at = datetime.fromtimestamp(now_s, self._zone)
         return at if self._zone else at.astimezone()
 
-
-def _written(text: str, at: datetime) -> str:
-    answer = compile_format(text)(at)
-    if len(answer) > MAX_ANSWER_CHARS:
-        raise Mistake(
-            f"the answer would have {len(answer)} characters; at most {MAX_ANSWER_CHARS} are sent",
-            f"结果有 {len(answer)} 个字符，太长了；最多 {MAX_ANSWER_CHARS} 个",
-        )
-    return answer
+    def _written(self, text: str, now_s: float) -> str:
+        at = self._at(now_s) if "f" in text else self._moment
+        answer = write_format(text, at, self._directives)
+        if len(answer) > MAX_ANSWER_CHARS:
+            raise Mistake(
+                f"the answer would have {len(answer)} characters; at most {MAX_ANSWER_CHARS} are sent",
+                f"结果有 {len(answer)} 个字符，太长了；最多 {MAX_ANSWER_CHARS} 个",
+            )
+        return answer
