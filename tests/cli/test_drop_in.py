@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.running import DEADLINE_S, Result, Start, fetch
+from tests.cli.running import DEADLINE_S, Result, Start, fetch, kept_process
 
 from portico.cli.main import main_module
 
@@ -90,7 +90,8 @@ def test_within_this_process(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
         os.kill(os.getpid(), signal.SIGINT)
 
     visitor = threading.Thread(target=visit)
-    visitor.start()
-    assert main_module([str(port), "-b", "127.0.0.1", "-p", "HTTP/1.0", "-d", str(tmp_path)]) == 0
-    visitor.join()
+    with kept_process():
+        visitor.start()
+        assert main_module([str(port), "-b", "127.0.0.1", "-p", "HTTP/1.0", "-d", str(tmp_path)]) == 0
+        visitor.join()
     assert capfd.readouterr().out.startswith(f"Serving HTTP on 127.0.0.1 port {port} ")
