@@ -61,11 +61,6 @@ class Member:
 
     # the connection
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether there is a connection on which hello was said."""
-        return self._socket is not None
-
     def joined(self, socket: ChatSocket) -> None:
         """Say hello."""
         self._socket = socket

@@ -13,9 +13,6 @@ from portico.http.fields import parse_parameters
 from portico.http.media_types import kind
 from portico.wire.charset import find_codec
 
-# As many as the first piece of a body may have; a decision on more would keep a person waiting.
-HEAD_BYTES: Final = 64 * 1024
-
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _META: Final = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_:.\-]{1,40})", re.IGNORECASE)
 _XML: Final = re.compile(rb"<\?xml[^>]{0,100}?encoding=[\"']([A-Za-z0-9_:.\-]{1,40})")

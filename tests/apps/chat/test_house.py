@@ -51,3 +51,26 @@ def test_whose_token_it_is_and_what_they_are_in(tmp_path: Path) -> None:
             store.close()
 
     asyncio.run(work())
+
+
+def test_when_a_device_was_here_is_noted_but_not_all_the_time(tmp_path: Path) -> None:
+    async def work() -> None:
+        house = open_house(tmp_path, asyncio.ensure_future)
+        store = house.hub.store
+        now_ms = 1_000_000
+        store.now_ms = lambda: now_ms
+
+        async def seen_ms() -> int:
+            return await store.read(lambda db: int(db.execute("SELECT seen_ms FROM device").fetchone()[0]))
+
+        try:
+            person = await store.write(lambda change: people.add_person(change, "user", "Ann"))
+            token = await store.write(lambda change: people.add_device(change, person, "x"))
+            for later_ms, noted_ms in ((10, 0), (people.SEEN_EVERY_MS, people.SEEN_EVERY_MS)):
+                now_ms = 1_000_000 + later_ms
+                await house.recognise(token)
+                assert await seen_ms() == 1_000_000 + noted_ms
+        finally:
+            store.close()
+
+    asyncio.run(work())

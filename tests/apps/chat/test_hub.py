@@ -124,6 +124,18 @@ def test_who_resumes_gets_what_was_missed() -> None:
     play(work)
 
 
+def test_who_asks_for_it_gets_it_once_more() -> None:
+    async def work(world: World) -> None:
+        reader, line = await world.come(1)
+        await world.say(1, times=4)
+        await world.quiet()
+        world.hub.rewind(reader, world.room, 3)
+        await world.quiet()
+        assert line.seqs == [1, 2, 3, 4, 5, 4, 5]
+
+    play(work)
+
+
 def test_a_slow_reader_costs_nothing_and_misses_nothing() -> None:
     async def work(world: World) -> None:
         reader, line = await world.come(1)
@@ -248,3 +260,18 @@ async def _act(
                 readers[person][0].pump()
     except Rejected:
         return
+
+
+def test_who_is_brought_in_while_saying_hello_is_brought_in_once() -> None:
+    async def work(world: World) -> None:
+        line = Line()
+        reader = Reader(world.hub, 2, line)
+        world.hub.greet(reader)
+        await world.store.write(lambda change: rooms.join(change, 2, world.room))  # the hub hears of it, and enters
+        await world.quiet()
+        await world.hub.enter(reader, world.room, None)  # so does the list of conversations, which was read before
+        reader.pump()
+        await world.quiet()
+        assert line.seqs == [1, 2]
+
+    play(work)

@@ -284,8 +284,7 @@ class Correspondent:
         if reader is None or target not in reader.cursors:
             return "#have no no_conversation"
         self._acknowledge(self._key(target, seq))
-        await self._book.setting.house.hub.enter(reader, target, seq)
-        reader.pump()
+        self._book.setting.house.hub.rewind(reader, target, seq)
         return "#have ok"
 
     async def _token(self, talker: Talker, rest: str) -> None:

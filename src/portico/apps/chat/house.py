@@ -47,6 +47,8 @@ def open_house(
 def _recogniser(store: Store) -> Callable[[str], Awaitable[Me]]:
     async def recognise(token: str) -> Me:
         known = await store.read(lambda db: people.recognise(db, token, store.now_ms()))
+        if store.now_ms() - known.seen_ms >= people.SEEN_EVERY_MS:
+            await store.write(lambda change: people.note_seen(change, known.device))
         return Me(known.person.id, known.person.name, known.person.kind, known.device)
 
     return recognise

@@ -131,17 +131,25 @@ class Hub:
     # who is there
 
     async def enter(self, reader: Reader, conversation: int, have: int | None) -> None:
-        """Have a reader follow a conversation. have: the last seq that it has, None for nothing.
+        """Have a reader follow a conversation, if it does not yet. have: the last seq that it has, None for nothing.
 
         Raises Rejected for a person who has nothing to do with the conversation.
         """
         member, first, head = await self.store.read(lambda db: _looked_up(db, reader.person, conversation))
+        if conversation in reader.cursors:  # joined while it said hello, it was brought in from two sides
+            return
         room = self.rooms.setdefault(conversation, Room(head))
         room.head = max(room.head, head)
         room.seats[reader.person] = Seat(member.since, member.until)
         room.readers.add(reader)
         reader.cursors[conversation] = first - 1 if have is None else max(have, first - 1)
         reader.lagging.add(conversation)
+
+    def rewind(self, reader: Reader, conversation: int, have: int) -> None:
+        """Hand a reader once more what is behind `have` in a conversation that it follows."""
+        reader.cursors[conversation] = have
+        reader.lagging.add(conversation)
+        reader.pump()
 
     def greet(self, reader: Reader) -> None:
         """Count a reader in: from now on it is told what concerns its person."""

@@ -17,7 +17,6 @@ from portico.apps.chat.search import forget, remember
 
 MAX_READ: Final = 200
 _COLUMNS: Final = "conversation, seq, at_ms, sender, kind, body, ref, cid, via"
-# Events that only those may append who are in the conversation now; the server's own have no such rule.
 _ABOUT_A_MESSAGE: Final = frozenset({"edit", "del", "react"})
 _MAY_MODERATE: Final = "owner"
 

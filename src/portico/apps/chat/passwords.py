@@ -43,11 +43,6 @@ async def is_password(stored: str, password: str) -> bool:
     return await asyncio.to_thread(_verify, stored or _NOBODYS, _normal(password)) and bool(stored)
 
 
-def is_outdated(stored: str) -> bool:
-    """Tell whether a hash was made with other parameters than those of today."""
-    return _HASHER.check_needs_rehash(stored)
-
-
 def _verify(stored: str, password: bytes) -> bool:
     try:
         return _HASHER.verify(stored, password)

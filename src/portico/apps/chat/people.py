@@ -16,7 +16,7 @@ from portico.apps.chat.log import Change
 MAX_NAME: Final = 40
 MAX_LOGIN: Final = 40
 KINDS: Final = ("user", "agent", "admin", "visitor", "peer")
-_SEEN_EVERY_MS: Final = 60_000
+SEEN_EVERY_MS: Final = 60_000  # more often nobody wants to know when a device was here
 
 
 class Person(NamedTuple):
@@ -31,10 +31,11 @@ class Person(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Whose token it was. device: which of the person's devices."""
+    """Whose token it was. device: which of the person's devices. seen_ms: when it was last noted that it was here."""
 
     person: Person
     device: int
+    seen_ms: int
 
 
 def check_name(name: str) -> str:
@@ -100,16 +101,21 @@ def add_device(change: Change, number: int, label: str, *, ends_ms: int | None =
 def recognise(db: Connection, token: str, now_ms: int) -> Known:
     """Find out whose token it is. Raises Rejected "auth" for one that is nobody's, or nobody's any more."""
     row = db.execute(
-        f"SELECT device.id, device.ends_ms, device.is_revoked, {_COLUMNS_OF_PERSON} "
+        f"SELECT device.id, device.ends_ms, device.is_revoked, device.seen_ms, {_COLUMNS_OF_PERSON} "
         "FROM device JOIN person ON person.id = device.person WHERE token = ?",
         (_digest(token),),
     ).fetchone()
     if row is None or row[2] or (row[1] is not None and row[1] <= now_ms):
         raise Rejected("auth", "this device is not known here any more; sign in again")
-    found = _person(row[3:])
+    found = _person(row[4:])
     if found.is_disabled:
         raise Rejected("auth", "this account has been disabled")
-    return Known(found, row[0])
+    return Known(found, row[0], row[3])
+
+
+def note_seen(change: Change, device: int) -> None:
+    """Note that a device is here now, which people look at in the list of their devices."""
+    change.db.execute("UPDATE device SET seen_ms = ? WHERE id = ?", (change.now_ms, device))
 
 
 def revoke(change: Change, number: int, device: int) -> bool:

@@ -56,7 +56,6 @@ CREATE TABLE conversation (
     pair TEXT UNIQUE,
     head INTEGER NOT NULL DEFAULT 0,
     first INTEGER NOT NULL DEFAULT 1,
-    revision INTEGER NOT NULL DEFAULT 0,
     made_ms INTEGER NOT NULL
 ) STRICT;
 
