@@ -1,0 +1,434 @@
+"""Clients of a chat as other people write them: frames over WebSocket and TCP, a terminal at netcat, UDP programs.
+
+    FrameClient         what it was told: frames, and the log of each conversation, which is checked as it comes
+      SocketClient      as a browser: an Origin, compression, a token from /api/visitor
+      JsonClient        `/json on` at the line port
+    Netcat              the program nc where there is one, in a charset; otherwise a socket
+    Program             UDP
+
+Every wait has a deadline.
+"""
+
+import asyncio
+import json
+import shutil
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any, NamedTuple, cast
+
+import httpx
+import websockets
+
+from portico.apps.chat.websocket import SUBPROTOCOL
+
+PATIENCE_S = 30.0
+Frame = dict[str, Any]
+
+
+class Refused(Exception):
+    """What a client asked for is not done. code: the word for programs. why: the line for people."""
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(f"{frame['code']}: {frame['why']}")
+        self.code: str = frame["code"]
+        self.why: str = frame["why"]
+
+
+class Door(NamedTuple):
+    """Where a chat is: the ports of HTTP, lines and UDP, all at 127.0.0.1."""
+
+    http: int
+    lines: int
+    udp: int
+
+    @property
+    def origin(self) -> str:
+        """Return what a browser calls it."""
+        return f"http://127.0.0.1:{self.http}"
+
+
+class FrameClient:
+    """A client that speaks frames.
+
+    frames: all that came, in order. logs: conversation to its events, each without a hole or a repeat. me: who it is.
+    """
+
+    def __init__(self, token: str) -> None:
+        self.frames: list[Frame] = []
+        self.logs: dict[int, list[Frame]] = {}
+        self.epoch = ""
+        self.me = 0
+        self.token = token
+        self._news = asyncio.Event()
+        self._numbers = count(1)
+        self._reading: asyncio.Task[None] | None = None
+
+    async def write(self, text: str) -> None:
+        """Send text as it is."""
+        raise NotImplementedError
+
+    async def read(self) -> str:
+        """Wait for the next text; "" at the end."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Be gone at once, as a machine whose plug is pulled and that is asked again."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Leave in good order."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait((self._reading,))
+
+    # listening
+
+    async def _read_all(self) -> None:
+        while text := await self.read():
+            for line in text.split("\n"):
+                if line:
+                    self._take(json.loads(line))
+            self._news.set()
+        self.frames.append({"t": "end"})
+        self._news.set()
+
+    def _take(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        if frame["t"] == "welcome":
+            self.epoch, self.me = frame["epoch"], frame["me"]
+        elif frame["t"] == "ev":
+            self._keep(frame)
+        elif frame["t"] == "sync":
+            for event in frame["ev"]:
+                self._keep(event)
+
+    def _keep(self, event: Frame) -> None:
+        log = self.logs.setdefault(event["c"], [])
+        assert not log or event["s"] == log[-1]["s"] + 1, f"{event} came after {log[-1]}"
+        log.append(event)
+
+    async def heard(self, is_it: Callable[[Frame], object], *, behind: int = 0) -> Frame:
+        """Wait for a frame. behind: how many of those that came first do not count."""
+        return await self.seen(lambda: next(filter(is_it, self.frames[behind:]), None))
+
+    async def seen(self, look: Callable[[], Frame | None]) -> Frame:
+        """Wait until something can be seen in what came."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (found := look()) is None:
+                assert self._reading is None or not self._reading.done(), self._reading
+                self._news.clear()
+                await self._news.wait()
+        return found
+
+    async def read_to(self, conversation: int, seq: int) -> list[Frame]:
+        """Wait until the log of a conversation goes as far as this; return it."""
+
+        def is_there() -> Frame | None:
+            log = self.logs.get(conversation)
+            return log[-1] if log and log[-1]["s"] >= seq else None
+
+        await self.seen(is_there)
+        return self.logs[conversation]
+
+    def texts(self, conversation: int, sender: int = 0) -> list[str]:
+        """Return the texts of a conversation. sender: of whom alone, 0 for all."""
+        messages = [one for one in self.logs.get(conversation, ()) if one["k"] == "msg"]
+        return [one["b"].get("text", "") for one in messages if sender in (0, one["f"])]
+
+    # talking
+
+    async def greet(self, *, epoch: str = "", have: dict[int, int] | None = None) -> None:
+        """Say hello."""
+        self._reading = asyncio.create_task(self._read_all())
+        known = {str(c): seq for c, seq in (have or {}).items()}
+        await self.tell(t="hello", v=1, tok=self.token, epoch=epoch, have=known)
+        await self.heard(lambda frame: frame["t"] == "welcome")
+
+    async def tell(self, **members: Any) -> None:
+        """Send a frame."""
+        await self.write(json.dumps(members, ensure_ascii=False))
+
+    async def ask(self, op: str, **arguments: Any) -> Frame:
+        """Ask for something; return the answer. Raises Refused."""
+        number, behind = next(self._numbers), len(self.frames)
+        await self.tell(t="ask", id=number, op=op, **arguments)
+        answer = await self.heard(lambda one: one["t"] in ("ok", "err") and one.get("id") == number, behind=behind)
+        if answer["t"] == "err":
+            raise Refused(answer)
+        return answer
+
+    async def say(self, conversation: int, text: str, *, cid: str = "", **more: Any) -> Frame:
+        """Send a message, again where that was too early; return the acknowledgement. Raises Refused.
+
+        more: k, b and ref of another kind of event.
+        """
+        name = cid or f"{self.token[:8]}-{next(self._numbers)}"
+        while True:
+            behind = len(self.frames)
+            await self.tell(**{"t": "send", "cid": name, "c": conversation, "k": "msg", "b": {"text": text}, **more})
+            answer = await self.heard(
+                lambda frame: frame["t"] in ("ack", "nack") and frame.get("cid") == name, behind=behind
+            )
+            if answer["t"] == "ack":
+                return answer
+            if answer["code"] != "rate":
+                raise Refused(answer)
+            await asyncio.sleep(answer["retry"])
+
+
+class SocketClient(FrameClient):
+    """See the module. socket: of the other program."""
+
+    def __init__(self, token: str, socket: websockets.ClientConnection) -> None:
+        super().__init__(token)
+        self.socket = socket
+
+    async def write(self, text: str) -> None:
+        """Send text as it is."""
+        await self.socket.send(text)
+
+    async def read(self) -> str:
+        """Wait for the next text; "" at the end."""
+        try:
+            return str(await self.socket.recv())
+        except websockets.ConnectionClosed:
+            return ""
+
+    def reset(self) -> None:
+        """Be gone at once."""
+        cut(self.socket.transport)
+
+    async def close(self) -> None:
+        """Leave in good order."""
+        await super().close()
+        await self.socket.close()
+
+
+class JsonClient(FrameClient):
+    """See the module."""
+
+    def __init__(self, token: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__(token)
+        self._reader = reader
+        self._writer = writer
+
+    async def write(self, text: str) -> None:
+        """Send text as it is."""
+        self._writer.write(f"{text}\n".encode())
+        await self._writer.drain()
+
+    async def read(self) -> str:
+        """Wait for the next text; "" at the end. What comes before the first frame is for people."""
+        line = b"*"
+        while line and not line.startswith(b"{"):
+            with suppress(ConnectionError):
+                line = await self._reader.readline()
+        return line.decode()
+
+    def reset(self) -> None:
+        """Be gone at once."""
+        cut(self._writer.transport)
+
+    async def close(self) -> None:
+        """Leave in good order."""
+        await super().close()
+        self._writer.close()
+
+
+def cut(transport: asyncio.BaseTransport) -> None:
+    """Reset a connection, as a machine does that was switched off and is asked again."""
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    cast(asyncio.WriteTransport, transport).abort()
+
+
+async def become_visitor(door: Door, **body: str) -> str:
+    """Come in from a page without an account; return the token."""
+    return str((await post(door, "/api/visitor", body))["token"])
+
+
+async def post(door: Door, path: str, body: dict[str, str]) -> Frame:
+    """Send JSON as a page of the chat does; return the answer."""
+    async with httpx.AsyncClient(base_url=door.origin, trust_env=False) as http:
+        answer = await http.post(path, json=body, headers={"Origin": door.origin})
+    assert answer.status_code == 200, answer.text
+    found: Frame = answer.json()
+    return found
+
+
+@asynccontextmanager
+async def socket_client(door: Door, token: str, *, after: FrameClient | None = None) -> AsyncIterator[SocketClient]:
+    """Connect as a browser does. after: the client that this one goes on for, with all that it had."""
+    async with websockets.connect(
+        f"ws://127.0.0.1:{door.http}/ws",
+        origin=websockets.Origin(door.origin),
+        subprotocols=[websockets.Subprotocol(SUBPROTOCOL)],
+        max_size=None,
+        ping_interval=None,
+        proxy=None,
+    ) as socket:
+        client = SocketClient(token, socket)
+        await _go_on(client, after)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+@asynccontextmanager
+async def json_client(door: Door, token: str, *, after: FrameClient | None = None) -> AsyncIterator[JsonClient]:
+    """Connect to the line port, for frames. after: see `socket_client`."""
+    client = JsonClient(token, *await asyncio.open_connection("127.0.0.1", door.lines, limit=1 << 20))
+    await client.write("/json on")
+    await _go_on(client, after)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _go_on(client: FrameClient, after: FrameClient | None) -> None:
+    if after is None:
+        await client.greet()
+        return
+    client.logs = {c: list(log) for c, log in after.logs.items()}
+    await client.greet(epoch=after.epoch, have={c: log[-1]["s"] for c, log in after.logs.items()})
+
+
+class Netcat:
+    """Somebody at a terminal. lines: what it has shown, in the terminal's charset. is_real: whether it is nc."""
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+        self.lines: list[str] = []
+        self.is_real = False
+        self._close: Callable[[], object] = lambda: None
+        self._news = asyncio.Event()
+        self._reading: asyncio.Task[None]
+        self._writer: asyncio.StreamWriter
+
+    async def connect(self, door: Door) -> None:
+        """Call the line port."""
+        program = shutil.which("nc")
+        self.is_real = program is not None
+        if program is None:
+            reader, self._writer = await asyncio.open_connection("127.0.0.1", door.lines, limit=1 << 20)
+        else:
+            pipe = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_exec(
+                program, "127.0.0.1", str(door.lines), stdin=pipe, stdout=pipe, limit=1 << 20
+            )
+            assert process.stdin is not None
+            assert process.stdout is not None
+            reader, self._writer, self._close = process.stdout, process.stdin, process.kill
+            self._process = process
+        self._reading = asyncio.create_task(self._read_all(reader))
+
+    async def _read_all(self, reader: asyncio.StreamReader) -> None:
+        while line := await reader.readline():
+            self.lines.append(line.decode(self.encoding, "replace").removesuffix("\n"))
+            self._news.set()
+
+    async def type(self, *lines: str) -> None:
+        """Type lines."""
+        self._writer.write("".join(f"{line}\n" for line in lines).encode(self.encoding))
+        await self._writer.drain()
+
+    async def until(self, end: str, *, behind: int = 0) -> str:
+        """Wait for a line that has `end` in it. behind: how many of those that came first do not count."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for line in self.lines[behind:]:
+                    if end in line:
+                        return line
+                assert not self._reading.done(), f"{end!r} did not come in {self.lines[behind:]}"
+                self._news.clear()
+                await self._news.wait()
+
+    async def hang_up(self) -> None:
+        """Be gone; nc is killed."""
+        self._close()
+        self._writer.close()
+        self._reading.cancel()
+        await asyncio.wait((self._reading,))
+        if self.is_real:
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def netcat(door: Door, encoding: str = "utf-8") -> AsyncIterator[Netcat]:
+    """Have somebody at netcat."""
+    found = Netcat(encoding)
+    await found.connect(door)
+    try:
+        yield found
+    finally:
+        await found.hang_up()
+
+
+class Program(asyncio.DatagramProtocol):
+    """A UDP program. datagrams: what it got, as text. answers: it acknowledges what is numbered."""
+
+    def __init__(self, encoding: str, *, answers: bool) -> None:
+        self.datagrams: list[str] = []
+        self._answers = answers
+        self._encoding = encoding
+        self._news = asyncio.Event()
+        self._transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast(asyncio.DatagramTransport, transport)  # which it is not by inheritance
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        """Take a datagram."""
+        text = data.decode(self._encoding)
+        if self._answers and text.startswith("#s"):
+            self.send(f"{text.partition(' ')[0]} ok")
+        self.datagrams.append(text)
+        self._news.set()
+
+    def error_received(self, exc: Exception) -> None:
+        """Hear that nobody is there, which a program does not mind while a server is restarted."""
+
+    def send(self, text: str) -> None:
+        """Send a text."""
+        self._transport.sendto(text.encode(self._encoding))
+
+    async def until(self, is_it: Callable[[str], object], *, behind: int = 0) -> str:
+        """Wait for a datagram. behind: how many of those that came first do not count."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (found := next(filter(is_it, self.datagrams[behind:]), None)) is None:
+                self._news.clear()
+                await self._news.wait()
+        return found
+
+    async def say(self, number: str, text: str) -> str:
+        """Send a numbered message, again where that was too early; return how it is acknowledged."""
+        while True:
+            behind = len(self.datagrams)
+            self.send(f"#{number} {text}")
+            answer = await self.until(lambda one: one.startswith(f"#{number} "), behind=behind)
+            if not answer.endswith(" no rate"):
+                return answer
+            await asyncio.sleep(0.2)  # a token of five a second
+
+    def close(self) -> None:
+        """Be gone."""
+        self._transport.close()
+
+
+@asynccontextmanager
+async def program(door: Door, encoding: str = "utf-8", *, answers: bool = True) -> AsyncIterator[Program]:
+    """Have a UDP program."""
+    loop = asyncio.get_running_loop()
+    _, found = await loop.create_datagram_endpoint(
+        lambda: Program(encoding, answers=answers), remote_addr=("127.0.0.1", door.udp)
+    )
+    try:
+        yield found
+    finally:
+        found.close()
