@@ -85,6 +85,8 @@ def test_it_says_what_it_has_and_forgets_it_for_another_database(stage: Stage) -
     assert stage.connect()[0]["have"] == {str(ROOM): 4}
     stage.connect("another")
     assert stage.connect("another")[0]["have"] == {}
+    stage.say(event(4), {"t": "reset", "why": "ahead"})
+    assert stage.connect("another")[0]["have"] == {}
 
 
 def test_names_of_people_and_of_conversations(stage: Stage) -> None:

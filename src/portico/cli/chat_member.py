@@ -312,6 +312,7 @@ _LISTENERS: Final[Mapping[str, Callable[[Member, Frame], None]]] = {
     "ack": Member._ack,
     "nack": Member._nack,
     "ok": Member._ok,
+    "reset": lambda member, frame: member._cursors.clear(),
     "err": Member._error,
     "bye": Member._bye,
     "ping": lambda member, frame: member._say("pong"),

@@ -149,6 +149,8 @@ async def test_conversations_beside_the_own_one_are_named(stage: TextStage) -> N
     assert (await sender.until("at the desk"))[-1] == "[12:00] (the desk) Wang: at the desk"
     sender.send("#have 0")
     await sender.until("#have ok")
+    sender.send("#have 99")
+    await sender.until("#have no ahead")
 
 
 # numbers

@@ -8,6 +8,7 @@ from sqlite3 import Connection
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -166,6 +167,34 @@ def test_who_is_too_far_behind_is_told() -> None:
         head = world.hub.rooms[world.room].head
         assert line.is_limited
         assert line.seqs == [1, *range(head - KEPT_AT_GAP + 1, head + 1)]
+
+    play(work)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "have", "seqs", "is_limited"),
+    [
+        ("what it has is kept", 5, 7, [8, 9, 10, 11], False),
+        ("what follows is kept", 5, 4, [5, 6, 7, 8, 9, 10, 11], False),
+        ("what follows is not", 5, 3, [5, 6, 7, 8, 9, 10, 11], True),
+        ("nothing is kept", 12, 3, [], True),
+        ("it has all", 12, 11, [], False),
+        ("it is new", 5, None, [5, 6, 7, 8, 9, 10, 11], False),
+        ("it has nothing", 5, 0, [5, 6, 7, 8, 9, 10, 11], False),
+    ],
+)
+def test_who_was_away_longer_than_things_are_kept_is_told(
+    name: str, first: int, have: int | None, seqs: list[int], is_limited: bool
+) -> None:
+    async def work(world: World) -> None:
+        await world.say(1, times=10)
+        await world.store.write(lambda change: change.db.execute("UPDATE conversation SET first = ?", (first,)))
+        _, line = await world.come(1, have)
+        await world.quiet()
+        assert (line.seqs, line.is_limited) == (seqs, is_limited), name
+        await world.say(1)
+        await world.quiet()
+        assert line.seqs == [*seqs, 12], name
 
     play(work)
 

@@ -135,6 +135,11 @@ def test_resume(tmp_path: Path) -> None:
         _, other = await scene.come(scene.tokens[1], epoch="another", have=known)
         assert other.of("reset") == [{"t": "reset", "why": "epoch"}]
         assert [event["s"] for event in other.of("sync")[0]["ev"]] == list(range(1, 8))
+        for ahead in ({str(scene.room): 8}, {str(scene.room): 7, "99": 1}):
+            _, third = await scene.come(scene.tokens[1], epoch=epoch, have=ahead)
+            lost = [{"t": "reset", "why": "ahead"}] if "99" not in ahead else []
+            assert third.of("reset") == lost
+            assert [event["s"] for event in third.of("sync")[0]["ev"]] == (list(range(1, 8)) if lost else [])
         ann.end()
         ann.end()
 

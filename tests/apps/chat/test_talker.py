@@ -117,6 +117,8 @@ async def test_what_was_missed_is_counted(stage: TextStage) -> None:
     assert len(await again.read_frame(sync)) == 20
     gap = {**sync, "limited": True, "first": 1, "ev": [{**sync["ev"][-1], "s": 90}]}
     assert (await again.read_frame(gap))[0] == "*** 38 earlier lines, /history"
+    trimmed = {**sync, "limited": True, "first": 200, "head": 199, "ev": []}
+    assert await again.read_frame(trimmed) == ["*** what was said before is not kept any more"]
 
 
 @acted

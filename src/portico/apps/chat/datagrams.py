@@ -258,6 +258,9 @@ class Correspondent:
         except Rejected as exc:
             self._talker.complain(exc)
             return None
+        reader = self._talker.session.reader
+        if reader is not None:
+            self._book.setting.house.presence.hear(reader)
         if text.startswith(_HELLO.strip()):
             return f"{_HELLO}ok"
         if _ACKNOWLEDGED.fullmatch(text) is not None:  # of something that was given up
@@ -283,6 +286,8 @@ class Correspondent:
         reader, target = self._talker.session.reader, int(conversation or self._talker.current or 0)
         if reader is None or target not in reader.cursors:
             return "#have no no_conversation"
+        if seq > self._book.setting.house.hub.rooms[target].head:  # of a database that is not this one
+            return "#have no ahead"
         self._acknowledge(self._key(target, seq))
         self._book.setting.house.hub.rewind(reader, target, seq)
         return "#have ok"

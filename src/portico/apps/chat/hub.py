@@ -133,6 +133,7 @@ class Hub:
     async def enter(self, reader: Reader, conversation: int, have: int | None) -> None:
         """Have a reader follow a conversation, if it does not yet. have: the last seq that it has, None for nothing.
 
+        Where what follows it is not kept any more, the reader is told so, as of any other gap.
         Raises Rejected for a person who has nothing to do with the conversation.
         """
         member, first, head = await self.store.read(lambda db: _looked_up(db, reader.person, conversation))
@@ -142,7 +143,7 @@ class Hub:
         room.head = max(room.head, head)
         room.seats[reader.person] = Seat(member.since, member.until)
         room.readers.add(reader)
-        reader.cursors[conversation] = first - 1 if have is None else max(have, first - 1)
+        reader.cursors[conversation] = have or first - 1
         reader.lagging.add(conversation)
 
     def rewind(self, reader: Reader, conversation: int, have: int) -> None:
@@ -271,4 +272,4 @@ def _span(db: Connection, person: int, conversation: int, cursor: int) -> tuple[
     is_cut = cursor + 1 < span.first
     if span.head - max(cursor, span.first - 1) > MAX_GAP:
         return log.read_for(db, person, conversation, span.head - KEPT_AT_GAP), True
-    return span, is_cut and bool(span.events)
+    return span, is_cut

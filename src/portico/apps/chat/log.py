@@ -9,6 +9,7 @@ Invariants
 - Nobody reads an event for which `can_read` says no; every way to read ends in `read_for` or `can_read`.
 """
 
+from collections.abc import Mapping
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
@@ -189,6 +190,18 @@ def bounds_for(db: Connection, person: int, conversation: int) -> tuple[int, int
         raise Rejected("forbidden", "you are not in this conversation")
     first, head = row
     return max(first, member.since), head if member.until is None else min(head, member.until)
+
+
+def is_ahead(db: Connection, person: int, have: Mapping[int, int]) -> bool:
+    """Tell whether a person has more of a conversation than there is: the database is older than it was.
+
+    have: conversation to the last seq; what the person never was in does not count.
+    """
+    rows = db.execute(
+        "SELECT id, head FROM member JOIN conversation ON conversation.id = member.conversation WHERE person = ?",
+        (person,),
+    )
+    return any(have.get(conversation, 0) > head for conversation, head in rows)
 
 
 def _event(db: Connection, conversation: int, seq: int) -> Event | None:

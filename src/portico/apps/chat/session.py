@@ -117,14 +117,25 @@ class Session:
         house.hub.greet(self.reader)
         store = house.hub.store
         self.say(frames.write("welcome", epoch=store.epoch, me=me.person, now=store.now_ms(), max_text=MAX_TEXT))
-        is_known = hello.epoch in ("", store.epoch)
-        if not is_known:
-            self.say(frames.write("reset", why="epoch"))
+        why = await self._unknown(me, hello)
+        if why:
+            self.say(frames.write("reset", why=why))
         read = await house.conversations(me.person)
         for conversation in read:
-            await house.hub.enter(self.reader, conversation, hello.have.get(conversation) if is_known else None)
+            await house.hub.enter(self.reader, conversation, None if why else hello.have.get(conversation))
             self.say(frames.write("st", c=conversation, read={str(me.person): read[conversation]}))
         self.reader.pump()
+
+    async def _unknown(self, me: Me, hello: Hello) -> str:
+        """Return why what a client has is not of this log, "" where it is.
+
+        epoch: a backup was restored. ahead: the last commits were lost, as --fast allows where the power fails; what
+        the client has of them may be other events by now.
+        """
+        store = self.house.hub.store
+        if hello.epoch not in ("", store.epoch):
+            return "epoch"
+        return "ahead" if await store.read(lambda db: log.is_ahead(db, me.person, hello.have)) else ""
 
     # the others
 

@@ -368,9 +368,10 @@ class Talker:
     async def _sync(self, frame: Frame) -> list[str]:
         lines = []
         shown = self._shown.get(frame["c"], 0)
-        if frame.get("limited") and frame["ev"]:
-            count = frame["ev"][0]["s"] - max(shown, frame["first"] - 1) - 1
-            lines.append("*** " + phrase("earlier", self.language, count=count))
+        if frame.get("limited"):
+            next_seq = frame["ev"][0]["s"] if frame["ev"] else frame["head"] + 1
+            count = next_seq - max(shown, frame["first"] - 1) - 1
+            lines.append("*** " + phrase("earlier" if count else "not_kept", self.language, count=count))
         for event in frame["ev"]:
             lines += await self._event(event)
         return lines

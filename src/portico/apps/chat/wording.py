@@ -28,6 +28,7 @@ _PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     "come_back": ("To come back to this conversation: /token {token}", "断开后想继续这次会话：/token {token}"),
     "bye": ("Bye.", "再见。"),
     "earlier": ("{count} earlier lines, /history", "前面还有 {count} 条，/history 查看"),
+    "not_kept": ("what was said before is not kept any more", "更早的消息已过保留期"),
     "joined": ("{who} has joined", "{who} 加入了"),
     "brought": ("{by} has brought {who} in", "{by} 邀请 {who} 加入了"),
     "left": ("{who} has left", "{who} 离开了"),
