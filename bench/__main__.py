@@ -112,7 +112,8 @@ def main(arguments: list[str]) -> int:
             section = report.suite_section(suite, results)
             print(section)
             if output:
-                write(output, {suite.name: section}, {suite.name: chart.draw(results, suite.pictured)})
+                pictures = {suite.name: chart.draw(results, suite.pictured)} if suite.pictured else {}
+                write(output, {suite.name: section}, pictures)
     return 0
 
 

@@ -7,6 +7,7 @@ from statistics import median
 from bench.crowd import Crowd
 from bench.fetch import Fetch
 from bench.idle import Idle
+from bench.rooms import Talk
 from bench.rounds import Outcome, Plan
 from bench.sample import Sample
 from bench.servers import Server
@@ -29,6 +30,8 @@ class Results:
     crowds_absent: dict[str, str] = field(default_factory=dict)
     fetches: dict[str, list[Fetch]] = field(default_factory=dict)
     fetches_absent: dict[str, str] = field(default_factory=dict)
+    talks: dict[str, list[Talk]] = field(default_factory=dict)
+    talks_absent: dict[str, str] = field(default_factory=dict)
     servers: list[Server] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     minutes: float = 0.0
@@ -195,4 +198,34 @@ SERVICES = (
     Bar("Clients of 10 000 at once that are not greeted", 0, turned_away),
     Bar("CPU of a download of 1 GiB, of curl", 1.2, fetch_ratio("curl")),
     Bar("CPU of a download of 1 GiB, of httpx", 0.5, fetch_ratio("httpx")),
+)
+
+
+def of_talks(figure: Callable[[list[Talk]], float]) -> Callable[[Results], float | None]:
+    """Make a reader of a figure of all turns of the chat."""
+    return lambda results: figure(results.talks[CORE]) if results.talks.get(CORE) else None
+
+
+def growth_kib(talks: list[Talk]) -> float:
+    """Return what a thousand messages added to the server's memory, from the end of the first turn to the last's."""
+    sent = sum(talk.sent for talk in talks[1:])
+    return (talks[-1].memory - talks[0].memory) / 1024 / (sent / 1000) if sent else 0.0
+
+
+TALKS = (
+    Bar("Messages a second in", 495, of_talks(lambda talks: min(t.sent / t.seconds for t in talks)), least=True),
+    Bar(
+        "Deliveries a second out",
+        19_800,
+        of_talks(lambda talks: min(len(t.delays) / t.seconds for t in talks)),
+        least=True,
+    ),
+    Bar(
+        "Delay from due to delivered, p99 of the worst turn",
+        150,
+        of_talks(lambda ts: max(t.share(0.99) for t in ts)),
+        " ms",
+    ),
+    Bar("Deliveries lost or repeated", 0, of_talks(lambda talks: sum(t.lost + t.repeated for t in talks))),
+    Bar("Memory gained, for 1 000 messages", 20, of_talks(growth_kib), " KiB"),
 )

@@ -117,6 +117,28 @@ def fetch_section(results: Results) -> str:
     return part_section("Download of 1 GiB", how, table(head, rows), results.fetches_absent)
 
 
+def talk_section(results: Results) -> str:
+    rows = [
+        [
+            name,
+            f"{sum(t.sent for t in talks) / sum(t.seconds for t in talks):.0f}",
+            f"{sum(len(t.delays) for t in talks) / sum(t.seconds for t in talks):.0f}",
+            *(spread((t.share(part) for t in talks), ".1f") for part in (0.5, 0.95, 0.99)),
+            spread((t.cpu_us for t in talks), ".1f"),
+            f"{median(100 * t.cpu_s / t.seconds for t in talks):.0f} %",
+            f"{talks[0].memory / 2**20:.1f}, {talks[-1].memory / 2**20:.1f}",
+            f"{sum(t.lost for t in talks)}, {sum(t.repeated for t in talks)}",
+        ]
+        for name, talks in results.talks.items()
+    ]
+    turns = next(iter(results.talks.values()), [])
+    how = f"{len(turns)} turns each, of {turns[0].seconds:.1f} s. " if turns else ""
+    how += "A delay counts from when a message was due to be sent until the client has a delivery of it in hand; the "
+    how += "client's own work is in it. Memory is that at the end of the first turn and of the last."
+    head = ["server", "in/s", "out/s", "p50 ms", "p95 ms", "p99 ms", "CPU us/delivery", "core", "RSS MiB"]
+    return part_section("Rooms", how, table([*head, "lost, repeated"], rows), results.talks_absent)
+
+
 def in_words(failures: Counter[str]) -> str:
     return ", ".join(f"{number} {reason}" for reason, number in failures.items()) or "0"
 
@@ -173,12 +195,13 @@ def suite_section(suite: Suite, results: Results) -> str:
     if suite.bars:
         rows = [bar.row(results) for bar in suite.bars]
         parts += [table(["promise", "bar", "measured", "verdict"], rows)]
-    parts += [f"![CPU time of each server]({suite.name}.svg)"]
+    parts += [f"![CPU time of each server]({suite.name}.svg)"] if suite.pictured else []
     parts += [case_section(results, outcome) for outcome in results.outcomes.values()]
     parts += [crowd_section(results)] if results.crowds or results.crowds_absent else []
     parts += [idle_section(results)] if results.idle or results.idle_absent else []
     parts += [start_section(results)] if results.starts else []
     parts += [fetch_section(results)] if results.fetches or results.fetches_absent else []
+    parts += [talk_section(results)] if results.talks or results.talks_absent else []
     return "\n\n".join(part.strip() for part in [*parts, machine_section(results)]) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench import bars, cases
+from bench import bars, cases, rooms
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +64,16 @@ SUITES = (
         bars.SERVICES,
         tuple(case.name for case in cases.SERVICES),
         ("greet", "idle-echo", "get"),
+    ),
+    Suite(
+        "chat",
+        "A chat of 2 000",
+        f"{rooms.USERS} people over WebSocket; {rooms.RATE} messages a second, each to the {rooms.MEMBERS} of a room. "
+        "Portico's are on disk before they are acknowledged and delivered; each person is in a second room, which is "
+        "silent. `websockets` is the raw floor: a program that hands on what comes in.",
+        (),
+        bars.TALKS,
+        (),
+        ("rooms",),
     ),
 )

@@ -14,6 +14,7 @@ from bench.process import CLIENT_CORES, Running, on_cores
 from bench.sample import Answered, NotServed
 from bench.talk import BUFFER, Talker, dial, talk
 
+TEXT, BINARY = 1, 2  # opcodes
 MASK = bytes.fromhex("37fa213d")  # RFC 6455 5.7
 UNDER_WAY = 4  # messages that are on their way to everyone at once: the server always has the next one
 
@@ -34,8 +35,8 @@ def masked(payload: bytes) -> bytes:
     return mixed.to_bytes(len(payload), "big")
 
 
-def frame_from_client(payload: bytes) -> bytes:
-    return b"\x82" + length_field(len(payload), 0x80) + MASK + masked(payload)
+def frame_from_client(payload: bytes, opcode: int = BINARY) -> bytes:
+    return bytes([0x80 | opcode]) + length_field(len(payload), 0x80) + MASK + masked(payload)
 
 
 def frame_from_server(payload: bytes) -> bytes:
@@ -49,9 +50,13 @@ def payload_of(case: Case) -> bytes:
 def open_websocket(case: Case, running: Running, number: int) -> socket:
     """Connect and shake hands. Raises NotServed when the server does not switch protocols."""
     connection = dial(running.port, number)
-    head = (
-        f"GET {case.path} HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    )
+    shake_hands(connection, case.path, running.port)
+    return connection
+
+
+def shake_hands(connection: socket, path: str, port: int, fields: str = "") -> None:
+    """Ask for a WebSocket. fields: more of the head. Closes the connection and raises NotServed when there is none."""
+    head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{fields}"
     key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     connection.sendall((head + key).encode())
     answer = b""
@@ -61,7 +66,6 @@ def open_websocket(case: Case, running: Running, number: int) -> socket:
         if not piece or not answer.startswith(b"HTTP/1.1 101 "):
             connection.close()
             raise NotServed(f"no WebSocket: {answer!r:.60}")
-    return connection
 
 
 def probe(case: Case, running: Running) -> None:
