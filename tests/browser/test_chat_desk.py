@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
@@ -510,7 +509,31 @@ def test_a_page_without_permission_cannot_show_the_widget(stage: Stage, opener: 
     opener.complaints.clear()
 
 
-def test_the_widget_is_small(stage: Stage) -> None:
-    answer = httpx.get(f"{stage.url}/widget.js", headers={"Accept-Encoding": "gzip"}, trust_env=False)
-    assert answer.headers["content-encoding"] == "gzip"
-    assert int(answer.headers["content-length"]) < 15_000
+def test_a_site_loads_nothing_but_the_button_until_it_is_pressed(stage: Stage, opener: Opener, shop: str) -> None:
+    visitor = opener.page(shop)
+    asked: list[str] = []
+    visitor.on("request", lambda request: asked.append(request.url))
+    visitor.reload()
+    button = visitor.get_by_role("button", name="Chat with us")
+    expect(button).to_be_visible()
+    assert [url for url in asked if url.startswith(stage.url)] == [f"{stage.url}/widget.js"]
+    assert visitor.evaluate("localStorage.length") == 0
+    button.click()
+    expect(visitor.locator("form h2")).to_be_visible()
+    assert visitor.evaluate("localStorage.length") == 0
+    assert not any(url.endswith(("/ws", "/api/visitor")) for url in asked)
+
+
+def test_a_widget_that_cannot_be_loaded_says_so_and_is_loaded_the_next_time(
+    stage: Stage, opener: Opener, shop: str
+) -> None:
+    visitor = opener.page(shop)
+    modules = re.compile("/page/widget/panel.js")
+    visitor.route(modules, lambda route: route.abort())
+    visitor.get_by_role("button", name="Chat with us").click()
+    again = visitor.get_by_role("button", name="Try again")
+    expect(again).to_be_visible()
+    visitor.unroute(modules)
+    again.click()
+    begin(visitor, "hello")
+    expect(said(visitor)).to_have_text(["hello"])

@@ -16,6 +16,7 @@ FILES = {
     "index.html": b"<!doctype html><title>chat</title>",
     "visitor.html": b"<!doctype html><title>visitors</title>",
     "widget.js": b"(() => {})();",
+    "widget/panel.js": b"export class Panel {}",
     "chat.js": SCRIPT,
     "sounds/bell.png": b"\x89PNG",
     "notes.txt": b"not for the web",
@@ -53,6 +54,7 @@ def test_what_is_there(folder: Path) -> None:
         "/page/index.html",
         "/page/visitor.html",
         "/page/widget.js",
+        "/page/widget/panel.js",
         "/page/chat.js",
         "/page/sounds/bell.png",
         "/page/sounds/index.html",
@@ -75,8 +77,13 @@ def test_a_page_allows_itself_its_own_scripts_alone(folder: Path) -> None:
 
 def test_a_script_of_ours_is_for_our_pages_and_the_widget_for_all(folder: Path) -> None:
     pages = Pages(folder)
-    assert answer(pages, "/page/chat.js")[0]["cross-origin-resource-policy"] == "same-origin"
-    assert answer(pages, "/widget.js")[0]["cross-origin-resource-policy"] == "cross-origin"
+    ours = answer(pages, "/page/chat.js")[0]
+    assert ours["cross-origin-resource-policy"] == "same-origin"
+    assert "access-control-allow-origin" not in ours
+    for path in ("/widget.js", "/page/widget/panel.js"):
+        fields = answer(pages, path)[0]
+        assert fields["cross-origin-resource-policy"] == "cross-origin"
+        assert fields["access-control-allow-origin"] == "*"
 
 
 def test_what_has_not_changed_is_not_sent_again(folder: Path) -> None:
@@ -133,3 +140,10 @@ def test_a_folder_without_a_page_for_visitors(tmp_path: Path) -> None:
 
 def test_the_pages_of_the_package_are_there() -> None:
     assert "/page/chat.js" in Pages(FOLDER).table
+
+
+def test_what_every_page_of_a_site_with_the_widget_loads_is_small() -> None:
+    pages = Pages(FOLDER)
+    assert len(answer(pages, "/widget.js")[1]) < 6_000
+    opened = [path for path in pages.table if path == "/widget.js" or path.startswith("/page/widget/")]
+    assert sum(len(answer(pages, path, "Accept-Encoding: gzip")[1]) for path in opened) < 20_000

@@ -7,7 +7,7 @@ page allows itself its own scripts and styles alone, and asks again whether it h
     /desk        desk.html       agents
     /admin       admin.html
     /widget      visitor.html    visitors, on a page of its own or in a frame
-    /widget.js   widget.js       for the pages of other sites
+    /widget.js   widget.js       for the pages of other sites, as is what it loads, widget/...
     /page/...    everything, by its name
 """
 
@@ -40,7 +40,7 @@ _TYPES: Final = {
 }
 _PACKED: Final = frozenset({".html", ".js", ".css", ".svg", ".webmanifest"})
 _VISITORS: Final = "visitor.html"
-_ELSEWHERE: Final = "widget.js"
+_ELSEWHERE: Final = ("widget.js", "widget/")  # what other sites load: code that everybody may read
 FRAMED: Final = frozenset({_NAMED[_VISITORS], f"/page/{_VISITORS}"})  # what may be shown in frames of other sites
 
 
@@ -103,10 +103,14 @@ def _fields(name: str, ancestors: str = "") -> tuple[tuple[str, str], ...]:
         "img-src 'self' blob: data:; media-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
         f"frame-ancestors {ancestors}"
     )
+    is_for_others = name.startswith(_ELSEWHERE)
+    # A module is loaded as scripts of other origins are read: only where it says that it may be (Fetch, 4.9).
+    sharing = (("Access-Control-Allow-Origin", "*"),) if is_for_others else ()
     return (
         ("Content-Security-Policy", policy),
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "no-referrer"),
-        ("Cross-Origin-Resource-Policy", "cross-origin" if name == _ELSEWHERE else "same-origin"),
+        ("Cross-Origin-Resource-Policy", "cross-origin" if is_for_others else "same-origin"),
+        *sharing,
         ("Cache-Control", "no-cache"),
     )
