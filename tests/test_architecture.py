@@ -60,7 +60,7 @@ EXCUSED_PARAMETERS: dict[str, str] = {
 EXCUSED_FILES: dict[str, str] = {}
 
 # Folders of tests that exercise several modules at once; single files likewise.
-TESTS_ACROSS = {"conformance", "interop", "browser", "budget", "soak", "fuzz", "docs", "bench"}
+TESTS_ACROSS = {"conformance", "interop", "browser", "budget", "soak", "fuzz", "docs", "bench", "acceptance"}
 TESTS_OF_THE_WHOLE = {"test_architecture.py", "test_public_api.py"}
 
 

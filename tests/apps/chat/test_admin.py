@@ -1,7 +1,8 @@
 import pytest
 from tests.apps.chat.asking import Asking, Somebody, asked, refusal
 
-from portico.apps.chat import links
+from portico.apps.chat import cases, links
+from portico.apps.chat.log import Change
 from portico.apps.chat.passwords import is_password
 
 OPERATIONS: tuple[tuple[str, dict[str, object]], ...] = (
@@ -213,3 +214,18 @@ async def test_acts_come_a_page_at_a_time(house: Asking) -> None:
     assert [act["id"] for act in (await boss.ask("admin.audit", before=acts[0]["id"]))["acts"]] == [
         act["id"] for act in acts[1:]
     ]
+
+
+@pytest.mark.parametrize("change", [{"kind": "user"}, {"disabled": True}])
+@asked
+async def test_whoever_is_no_agent_any_more_is_out_of_the_desk(house: Asking, change: dict[str, object]) -> None:
+    boss, ann, visitor = await house.first_admin(), await house.person("agent"), await house.person("visitor")
+
+    def write(change: Change) -> cases.Case:
+        case = cases.start(change, visitor.id)
+        return cases.take(change, ann.id, case.conversation, case.revision)
+
+    case = await house.store.write(write)
+    await boss.ask("admin.people.set", person=ann.id, **change)
+    assert await house.rows("SELECT 1 FROM member WHERE person = ?", ann.id) == []
+    assert await house.rows("SELECT state FROM desk_case WHERE conversation = ?", case.conversation) == [("queued",)]

@@ -313,3 +313,27 @@ def test_whatever_happens_a_case_has_one_agent_and_the_visitor_never_reads_the_s
             assert log.membership(change.db, started.staff, one) is None
     finally:
         change.db.close()
+
+
+def test_whoever_is_no_agent_any_more_has_no_case_and_reads_none(change: Change) -> None:
+    mine, asked = cases.start(change, VISITOR), cases.start(change, OTHER)
+    cases.take(change, ANN, mine.conversation, mine.revision)
+    cases.note(change, ANN, mine, "does not pay")
+    cases.offer(change, asked, ANN, due_ms=9_000)
+    change.db.execute("UPDATE person SET kind = 'user' WHERE id = ?", (ANN,))
+    cases.dismiss(change, ANN)
+    found = [cases.find(change.db, one.conversation) for one in (mine, asked)]
+    assert [(one.state, one.offered, one.is_first) for one in found] == [("queued", None, 1), ("queued", None, 0)]
+    assert said(change, mine.conversation)[-2][2] == {"state": "queued", "why": "returned"}
+    for conversation in (mine.conversation, mine.staff):
+        assert not log.can_read(change.db, ANN, conversation, 1)
+    assert log.can_read(change.db, VISITOR, mine.conversation, 1)
+
+
+def test_whoever_is_no_agent_any_more_keeps_what_was_asked_as_a_visitor(change: Change) -> None:
+    own = cases.start(change, USER)
+    change.db.execute("UPDATE person SET kind = 'agent' WHERE id = ?", (USER,))
+    cases.take(change, USER, own.conversation, own.revision)
+    cases.dismiss(change, USER)
+    assert log.can_read(change.db, USER, own.conversation, 1)
+    assert not log.can_read(change.db, USER, own.staff, 1)

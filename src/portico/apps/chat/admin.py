@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from sqlite3 import Connection, IntegrityError
 from typing import Any, Final, TypeVar
 
-from portico.apps.chat import audit, frames, people
+from portico.apps.chat import audit, cases, frames, people
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.frames import Frame, number
 from portico.apps.chat.limits import Limits, check_block
@@ -79,6 +79,8 @@ class Admin:
                 raise Rejected("forbidden", "a guest stays a guest; make an account instead")
             for column, value in changed.items():
                 _set_column(change, number_of, column, value)
+            if before.kind in cases.STAFF and not cases.is_staff(change.db, number_of):
+                cases.dismiss(change, number_of)
             _check_admins(change.db)
             told = [f"{column}={value}" for column, value in changed.items() if column in ("kind", "is_disabled")]
             audit.note(change, myself(session).person, "person.set", number_of, ", ".join(told or changed))

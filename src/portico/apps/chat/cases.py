@@ -278,6 +278,20 @@ def reopen(change: Change, by: int, case: Case) -> Case:
     return _give(change, case, by)
 
 
+def dismiss(change: Change, agent: int) -> None:
+    """Take somebody who is no agent any more out of the desk: visitors wait again, and no log of theirs can be read."""
+    db = change.db
+    for row in db.execute(f"SELECT {COLUMNS} FROM desk_case WHERE offered = ?", (agent,)).fetchall():
+        withdraw(change, Case(*row), why="declined")
+    for row in db.execute(f"SELECT {COLUMNS} FROM desk_case WHERE state = 'open' AND agent = ?", (agent,)).fetchall():
+        requeue(change, Case(*row), agent, why="returned")
+    db.execute(
+        "DELETE FROM member WHERE person = :who AND conversation IN "
+        "(SELECT staff FROM desk_case UNION SELECT conversation FROM desk_case WHERE visitor != :who)",
+        {"who": agent},
+    )
+
+
 def note(change: Change, agent: int, case: Case, text: str, *, cid: str | None = None) -> Appended:
     """Write something that only the staff reads. cid: see `log.append`. Raises Rejected."""
     _enter(change, case.staff, agent)
