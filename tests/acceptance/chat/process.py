@@ -11,10 +11,12 @@ import asyncio
 import os
 import re
 import signal
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.acceptance.chat.clients import PATIENCE_S, Door, post, socket_client
 from tests.cli.running import environment
@@ -107,3 +109,8 @@ class Chat:
         """Return how much processor time the process has used."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Look something up in the database, beside the running process."""
+        with closing(sqlite3.connect(f"file:{self.folder}/chat.db?mode=ro", uri=True)) as db:
+            return db.execute(query, values).fetchall()

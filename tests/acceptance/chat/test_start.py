@@ -5,8 +5,9 @@ from pathlib import Path
 
 import httpx
 from tests.acceptance.chat.acting import acted
-from tests.acceptance.chat.clients import become_visitor, netcat, program, socket_client
+from tests.acceptance.chat.clients import become_visitor, socket_client
 from tests.acceptance.chat.process import Chat
+from tests.acceptance.chat.text_clients import netcat, program
 
 # Processor time, which other work on the machine does not change; a quiet machine starts it well within a second.
 MOST_CPU_S = 2.0
