@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 
 from portico.cli.chat_member import AT_FIRST, COMMANDS, Member
-from portico.cli.chat_socket import ChatSocket
 from portico.cli.words import Words
+from portico.client.websocket import WebSocketLink
 
 ROOM, DIRECT = 7, 8
 CONVERSATIONS = [
@@ -42,7 +42,7 @@ class Stage:
     def connect(self, epoch: str = "e") -> list[dict[str, Any]]:
         """Connect, and be welcome; return what was sent."""
         self.wire = Wire()
-        self.member.joined(cast(ChatSocket, self.wire))
+        self.member.joined(cast(WebSocketLink, self.wire))
         self.say({"t": "welcome", "epoch": epoch, "me": 3, "now": 0, "max_text": 8192})
         return self.taken()
 
@@ -62,7 +62,7 @@ class Stage:
     def learn(self, kind: str = "user", conversations: list[dict[str, Any]] | None = None) -> None:
         """Connect, and be told who one is."""
         self.wire = Wire()
-        self.member.joined(cast(ChatSocket, self.wire))
+        self.member.joined(cast(WebSocketLink, self.wire))
         self.say({"t": "welcome", "epoch": "e", "me": 3, "now": 0, "max_text": 8192})
         people = {"5": {"name": "小李", "kind": "user"}}
         found = CONVERSATIONS if conversations is None else conversations

@@ -9,20 +9,22 @@ In: the URL of a chat. Out: exit code 0 at the end, 1 where one is not let in or
 import asyncio
 import json
 import os
-import ssl
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 import click
 
+from portico.apps.chat.site import SOCKET
+from portico.apps.chat.websocket import SUBPROTOCOL
 from portico.cli.chat_member import COMMANDS, Member
-from portico.cli.chat_socket import ChatSocket
 from portico.cli.group import Example, PageCommand, words_of_environment
 from portico.cli.history import History, state_folder
 from portico.cli.words import Words
-from portico.errors import PeerError, Refused, UsageError
+from portico.client.websocket import WebSocketLink, connect
+from portico.errors import Gone, PeerError, Refused, UsageError
 from portico.http.url import Url, parse_url
 
 _FAILED_CODE: Final = 1
@@ -100,7 +102,7 @@ class Joining:
         self._lost = asyncio.Event()
         self._url = url
         self.member = Member(token, words, self._show, self._refused)
-        self._socket: ChatSocket | None = None
+        self._socket: WebSocketLink | None = None
 
     def _show(self, line: str) -> None:
         print(line, flush=True)
@@ -111,7 +113,7 @@ class Joining:
 
     # a Party, so that the loop of connections hears of the end too
 
-    def joined(self, socket: ChatSocket) -> None:
+    def joined(self, socket: WebSocketLink) -> None:
         """Hand on."""
         self.member.joined(socket)
 
@@ -121,9 +123,10 @@ class Joining:
             self.member.lost(why)
         self._lost.set()
 
-    def take(self, text: str) -> None:
-        """Hand on."""
-        self.member.take(text)
+    def take(self, message: str | bytes) -> None:
+        """Hand on; what is no text is not for us."""
+        if isinstance(message, str):
+            self.member.take(message)
 
     async def run(self) -> int:
         """Talk until the person, or the pipe, ends. Returns the exit code."""
@@ -156,17 +159,14 @@ class Joining:
                     await asyncio.sleep(_LOOK_S)
 
     async def _keep_connected(self) -> None:
-        loop, wait_s = asyncio.get_running_loop(), _SOONEST_S
-        tls = ssl.create_default_context() if self._url.is_secure else None
+        url, wait_s = replace(self._url, target=SOCKET), _SOONEST_S
         while True:
             self._lost.clear()
             try:
-                _, self._socket = await loop.create_connection(
-                    lambda: ChatSocket(self, self._url), self._url.host, self._url.port, ssl=tls
-                )
+                self._socket = await connect(lambda: WebSocketLink(self, url, subprotocols=(SUBPROTOCOL,)), url)
                 await self._lost.wait()
                 wait_s = _SOONEST_S
-            except OSError:
+            except (Gone, Refused):
                 pass
             self._socket = None
             await asyncio.sleep(wait_s)

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from portico.apps.chat import frames
-from portico.cli.chat_socket import ChatSocket
 from portico.cli.words import Words
+from portico.client.websocket import WebSocketLink
 from portico.errors import excerpt
 from portico.wire.lines import printable
 
@@ -52,7 +52,7 @@ class Member:
         self._next = 0
         self._on_end = on_end
         self._show = show
-        self._socket: ChatSocket | None = None
+        self._socket: WebSocketLink | None = None
         self._token = token
         self._words = words
 
@@ -61,7 +61,7 @@ class Member:
 
     # the connection
 
-    def joined(self, socket: ChatSocket) -> None:
+    def joined(self, socket: WebSocketLink) -> None:
         """Say hello."""
         self._socket = socket
         have = {str(c): seq for c, seq in self._cursors.items()}
