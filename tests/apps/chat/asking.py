@@ -24,6 +24,7 @@ from portico.apps.chat.files import Files
 from portico.apps.chat.house import open_house
 from portico.apps.chat.limits import Limits
 from portico.apps.chat.log import Change
+from portico.apps.chat.note_operations import Notes
 from portico.apps.chat.operations import operations
 from portico.apps.chat.passwords import hash_password
 from portico.apps.chat.retention import Eraser
@@ -112,7 +113,8 @@ class Asking:
         self.files = Files(self.store, folder, self.limits)
         self.eraser = Eraser(self.store, self.files, folder)
         admin = Admin(self.limits, self.eraser)
-        for more in (admin.operations(), contacts.OPERATIONS, export.OPERATIONS):
+        notes = Notes(self.house.hub).operations()
+        for more in (admin.operations(), contacts.OPERATIONS, export.OPERATIONS, notes):
             table.update(more)
         table.update(self.files.operations())
 

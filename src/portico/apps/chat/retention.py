@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
-from portico.apps.chat import audit, people
+from portico.apps.chat import audit, note_log, people
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.files import Files, unused
 from portico.apps.chat.log import Change
@@ -85,6 +85,8 @@ async def tidy(store: Store, files: Files) -> Tidied:
         days = int(wanted[setting])
         while days and (count := await store.write(_trimming(kind, now_ms - days * DAY_MS))):
             events += count
+        if days:
+            await store.write(_forgetting_edits(kind, now_ms - days * DAY_MS))
     if events:
         await store.write(lambda change: forget_words(change.db))
     audit_days = int(wanted["keep_audit_days"])
@@ -94,6 +96,10 @@ async def tidy(store: Store, files: Files) -> Tidied:
 
 def _trimming(kind: str, before_ms: int) -> Callable[[Change], int]:
     return lambda change: trim(change, kind, before_ms)
+
+
+def _forgetting_edits(kind: str, before_ms: int) -> Callable[[Change], None]:
+    return lambda change: note_log.forget_edits(change, kind, before_ms)
 
 
 def _tidy_rows(change: Change, audit_before_ms: int) -> None:
@@ -137,6 +143,7 @@ def erase(change: Change, person: int, actor: int) -> list[str]:
     db.execute("DELETE FROM mention WHERE file IN (SELECT id FROM file WHERE uploader = ?)", (person,))
     for statement in _FORGOTTEN:
         db.execute(statement, (person,))
+    note_log.forget_person(change, person)
     forget_words(db)
     db.execute("INSERT OR REPLACE INTO erased (person, at_ms) VALUES (?, ?)", (person, change.now_ms))
     audit.note(change, actor, "person.erase", person)

@@ -17,6 +17,7 @@ from typing import Final
 
 from portico.apps.chat.desk_schema import TABLES as DESK_TABLES
 from portico.apps.chat.more_schema import MORE_TABLES
+from portico.apps.chat.note_schema import NOTE_TABLES
 from portico.errors import ConfigError
 
 VERSION: Final = 1
@@ -102,6 +103,8 @@ def prepare(connection: sqlite3.Connection) -> str:
     values = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('version', 'epoch')"))
     if values.get("version") != str(VERSION):
         raise ConfigError(f"the database is of version {values.get('version')}, this program of version {VERSION}")
+    if tables and "note" not in tables:  # made before there were notes
+        connection.executescript(f"BEGIN;{NOTE_TABLES}COMMIT;")
     return str(values["epoch"])
 
 
@@ -114,5 +117,5 @@ def renew_epoch(connection: sqlite3.Connection) -> str:
 
 def _create(connection: sqlite3.Connection) -> None:
     rows = [("version", str(VERSION)), ("epoch", secrets.token_hex(8)), ("secret", secrets.token_hex(32))]
-    connection.executescript(f"BEGIN;{_TABLES}{MORE_TABLES}{DESK_TABLES}COMMIT;")
+    connection.executescript(f"BEGIN;{_TABLES}{MORE_TABLES}{DESK_TABLES}{NOTE_TABLES}COMMIT;")
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows)
