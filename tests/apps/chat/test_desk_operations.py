@@ -409,7 +409,7 @@ def test_canned_answers_and_figures(tmp_path: Path) -> None:
         assert (
             text
             == (await ann.ask("desk.transcript", c=c))["text"]
-            == "2026-01-05 12:00 * queued\n2026-01-05 12:00 * Ann\n"
+            == "2026-01-05 12:00  * Waiting for an agent.\n2026-01-05 12:00  * Ann is here.\n"
         )
 
     in_world(tmp_path, work)

@@ -1,4 +1,4 @@
-"""Lists, transcripts and figures of the desk, over a database in memory and a clock set by hand."""
+"""Lists and figures of the desk, over a database in memory and a clock set by hand."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -104,39 +104,6 @@ def test_a_case_in_a_list(desk: Desk) -> None:
     )
     (closed,) = [one for one in desk_reports.items(desk.db, ANN, "closed")]
     assert closed["since"] == desk.db.execute("SELECT max(closed_ms) FROM desk_case").fetchone()[0]
-
-
-def test_a_transcript_has_what_the_visitor_may_read_at_the_clock_of_the_queue(desk: Desk) -> None:
-    desk_settings.set_hours(desk.change, 1, {"zone": "Asia/Shanghai", "week": {}})
-    case = desk.take(ANN, desk.start(VIC))
-    asked = desk.say(VIC, case, "helo")
-    desk.say(VIC, case, "hello", kind="edit", ref=asked)
-    desk.say(ANN, case, "👍", kind="react", ref=asked)
-    gone = desk.say(ANN, case, "a slip")
-    desk.say(ANN, case, "", kind="del", ref=gone)
-    cases.note(desk.change, ANN, case, "a canary")
-    log.append(desk.change, check(Claim(case.conversation, "msg", {"text": "see", "files": [7]}), ANN, "ws"))
-    cases.close(desk.change, ANN, case)
-    cases.rate(desk.change, VIC, case.conversation, 5, "")
-    at = "2026-01-05 20:00"
-    assert desk_reports.transcript(desk.db, case).splitlines() == [
-        f"{at} * queued",
-        f"{at} * Ann",
-        f"{at} Vic: hello",
-        f"{at} Ann: see [7]",
-        f"{at} * closed",
-        f"{at} * Vic: 5/5",
-    ]
-
-
-def test_a_long_transcript_is_its_end(desk: Desk) -> None:
-    case = desk.start(VIC)
-    for number in range(desk_reports.MAX_LINES + 10):
-        desk.say(VIC, case, str(number))
-    lines = desk_reports.transcript(desk.db, case).splitlines()
-    assert len(lines) == desk_reports.MAX_LINES
-    assert lines[0].endswith("Vic: 10")
-    assert lines[-1].endswith(f"Vic: {desk_reports.MAX_LINES + 9}")
 
 
 def test_figures_of_a_day(desk: Desk) -> None:

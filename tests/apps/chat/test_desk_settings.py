@@ -134,3 +134,16 @@ def test_fill(text: str, values: dict[str, str], filled: str) -> None:
 @given(st.text())
 def test_a_text_without_places_stays_as_it_is(text: str) -> None:
     assert fill(text, {}) == text
+
+
+def test_what_a_queue_says_of_itself(change: Change) -> None:
+    setting = Setting(None, "sales", False, 2, "Hello", "Closed")
+    number = desk_settings.set_queue(change, setting, [])
+    found = desk_settings.describe(change.db, number, 1_000)
+    assert found == {"open": True, "opens": None, "greeting": "Hello", "offline": "Closed"}
+    desk_settings.set_hours(change, number, {"zone": "UTC", "days": {"2030-01-01": [["09:00", "12:00"]]}})
+    closed = desk_settings.describe(change.db, number, 1_893_452_400_000)
+    assert (closed["open"], closed["opens"]) == (False, 1_893_488_400_000)
+    assert desk_settings.describe(change.db, None, 1_000)["greeting"] == ""
+    with pytest.raises(Rejected, match="no such queue"):
+        desk_settings.describe(change.db, 99, 1_000)

@@ -110,14 +110,18 @@ async def test_what_is_told_to_everybody(stage: WebStage) -> None:
 
 @acted(is_open=False)
 async def test_what_an_admin_has_set_is_told(stage: WebStage) -> None:
-    async def is_open() -> bool:
-        return False
+    async def tell_desk(queue: int | None) -> dict[str, Any]:
+        return {"open": False, "greeting": f"queue {queue}"}
 
-    stage.services = Services(is_open=is_open)
+    stage.services = Services(tell_desk=tell_desk)
     stage.sign = Sign("Ours")
     await stage.open()
     found = (await stage.http.get("/api/public")).json()
-    assert (found["title"], found["open"]) == ("Ours", False)
+    assert (found["title"], found["open"], found["greeting"]) == ("Ours", False, "queue None")
+    assert (await stage.http.get("/api/public?a=b&queue=2")).json()["greeting"] == "queue 2"
+    for wrong in ("", "two", "-1", "1234567890"):
+        refused = await stage.http.get("/api/public", params={"queue": wrong})
+        assert (refused.status_code, refused.json()["code"]) == (404, "no_queue")
     await stage.store.write(lambda change: audit.set_setting(change, 1, "title", "三班"))
     await stage.store.write(lambda change: audit.set_setting(change, 1, "signup", True))
     found = (await stage.http.get("/api/public")).json()

@@ -25,10 +25,10 @@ from portico.apps.chat.cases import Case
 from portico.apps.chat.desk import Desk
 from portico.apps.chat.events import MAX_CID, MAX_TEXT, Claim, Rejected, check
 from portico.apps.chat.frames import Frame, number
-from portico.apps.chat.hours import next_opening
 from portico.apps.chat.log import Change
 from portico.apps.chat.operations import flag, myself, numbers
 from portico.apps.chat.session import Operation, Session
+from portico.apps.chat.transcript import write as write_transcript
 
 Answer = Mapping[str, Any]
 DeskOperation = Callable[[Desk, Session, Frame], Awaitable[Answer]]
@@ -52,18 +52,11 @@ async def status(desk: Desk, session: Session, frame: Frame) -> Answer:
 
     def read(db: Connection) -> Answer:
         case = cases.unfinished(db, own) if asked is None else cases.find_for(db, own, asked)
-        one = desk_router.queue_of(db, case.queue if case is not None else cases.find_queue(db, queue))
-        opens_ms = next_opening(one.hours, now_ms)
+        number = case.queue if case is not None else cases.find_queue(db, queue)
         ready = [agent for agent, state in desk_router.staff(db).items() if agent in online and state == "available"]
-        there = sum(cases.serves(db, agent, one.id) for agent in ready)
-        is_open = opens_ms == now_ms
-        found = {
-            "open": is_open,
-            "opens": None if is_open else opens_ms,
-            "greeting": one.greeting,
-            "offline": one.offline,
-        }
-        return {**found, "queue": one.id, "agents": there, **_standing(db, case, now_ms, online)}
+        there = sum(cases.serves(db, agent, number) for agent in ready)
+        found = desk_settings.describe(db, number, now_ms)
+        return {**found, "queue": number, "agents": there, **_standing(db, case, now_ms, online)}
 
     return await desk.hub.store.read(read)
 
@@ -207,9 +200,9 @@ async def note(desk: Desk, session: Session, frame: Frame) -> Answer:
 
 
 async def transcript(desk: Desk, session: Session, frame: Frame) -> Answer:
-    """Return what was said, as text."""
+    """Return what was said, as text, in the language of the visitor."""
     own, conversation = myself(session).person, number(frame, "c")
-    text = await desk.hub.store.read(lambda db: desk_reports.transcript(db, cases.find_for(db, own, conversation)))
+    text = await desk.hub.store.read(lambda db: write_transcript(db, cases.find_for(db, own, conversation)))
     return {"text": text}
 
 

@@ -1,23 +1,20 @@
-"""What is read from the desk: lists for agents, transcripts, figures. SQL, and nothing that changes anything.
+"""What is read from the desk: lists for agents, figures. SQL, and nothing that changes anything.
 
-Whoever serves a queue sees that its cases are there, with the last line of each, and may read them as text. What may be
-read as text is what the visitor may read, found by the visitor's own membership: no note is ever in it.
+Whoever serves a queue sees that its cases are there, with the last line of each, and may read them as text; see
+`transcript`.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 from statistics import median
 from typing import Any, Final
 
-from portico.apps.chat import cases, desk_router, log
+from portico.apps.chat import cases, desk_router
 from portico.apps.chat.cases import Case
-from portico.apps.chat.events import Event, Rejected
-from portico.apps.chat.hours import find_zone
+from portico.apps.chat.events import Rejected
 
 MAX_ITEMS: Final = 200
-MAX_LINES: Final = 2_000  # of a transcript, the last ones
 _EXCERPT: Final = 120
 _DAY_MS: Final = 86_400_000
 _EARLIER: Final = 5
@@ -69,23 +66,6 @@ def item(db: Connection, case: Case) -> dict[str, Any]:
         "last": _last(db, case),
         "earlier": _earlier(db, case),
     }
-
-
-def transcript(db: Connection, case: Case) -> str:
-    """Return what was said in a case as text, a line each, at the clock of its queue; the last MAX_LINES events of it.
-
-    Edited messages stand as they were edited last, deleted ones not at all.
-    """
-    zone = find_zone(desk_router.queue_of(db, case.queue).hours.zone)
-    events = _events(db, case)
-    names = {number: _person(db, number)["name"] for number in {event.sender for event in events}}
-    edited = {event.ref: event.text for event in events if event.kind == "edit"}
-    lines = []
-    for event in events:
-        said = _line(event, edited, names)
-        if said:
-            lines.append(f"{datetime.fromtimestamp(event.at_ms / 1000, zone):%Y-%m-%d %H:%M} {said}\n")
-    return "".join(lines)
 
 
 def figures(db: Connection, agent: int, now_ms: int, online: frozenset[int]) -> dict[str, Any]:
@@ -143,31 +123,6 @@ def _earlier(db: Connection, case: Case) -> list[int]:
         (case.visitor, case.queue, case.conversation, _EARLIER),
     )
     return [conversation for (conversation,) in rows]
-
-
-def _events(db: Connection, case: Case) -> list[Event]:
-    """Return the last events of a case, as its visitor may read them."""
-    found: list[Event] = []
-    after = log.bounds_for(db, case.visitor, case.conversation)[1] - MAX_LINES
-    while True:
-        events = log.read_for(db, case.visitor, case.conversation, after).events
-        if not events:
-            return found
-        found += events
-        after = events[-1].seq
-
-
-def _line(event: Event, edited: Mapping[int | None, str], names: Mapping[int, str]) -> str:
-    """Return an event as a line of a transcript, "" for one that is not in it."""
-    body = json.loads(event.body)
-    if event.kind == "msg" and body:
-        files = "".join(f" [{number}]" for number in body.get("files", ()))
-        return f"{names[event.sender]}: {edited.get(event.seq, body['text'])}{files}"
-    if event.kind == "rating":
-        return f"* {names[event.sender]}: {body['score']}/5 {body['text']}".rstrip()
-    if event.kind == "assign":
-        return f"* {names[event.sender]}"
-    return f"* {body['state']}" if event.kind == "state" else ""
 
 
 def _waiting_since(db: Connection) -> dict[int, list[int]]:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from portico.apps.chat import cases, desk_router
 from portico.apps.chat.cases import Case
 from portico.apps.chat.events import Rejected, check_text, dump
-from portico.apps.chat.hours import read_hours, write_hours
+from portico.apps.chat.hours import next_opening, read_hours, write_hours
 from portico.apps.chat.log import Change
 from portico.apps.chat.people import check_name, person
 
@@ -50,6 +50,22 @@ def list_queues(db: Connection) -> list[dict[str, Any]]:
 
 
 _NAMED: Final = "SELECT person FROM desk_member WHERE queue = ? ORDER BY person"
+
+
+def describe(db: Connection, queue: int | None, now_ms: int) -> dict[str, Any]:
+    """Return what a queue, the first for None, says of itself to who comes: open, opens, greeting, offline.
+
+    opens: when it does, None where it is open, or stays closed. Raises Rejected "no_queue".
+    """
+    one = desk_router.queue_of(db, cases.find_queue(db, queue))
+    opens_ms = next_opening(one.hours, now_ms)
+    is_open = opens_ms == now_ms
+    return {
+        "open": is_open,
+        "opens": None if is_open else opens_ms,
+        "greeting": one.greeting,
+        "offline": one.offline,
+    }
 
 
 def set_queue(change: Change, setting: Setting, agents: list[int]) -> int:

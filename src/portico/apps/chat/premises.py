@@ -15,13 +15,12 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
 
-from portico.apps.chat import audit, cases, contacts, desk_operations, desk_router, export, links
+from portico.apps.chat import audit, contacts, desk_operations, desk_settings, export, links
 from portico.apps.chat.admin import Admin
 from portico.apps.chat.datagrams import Correspondence
 from portico.apps.chat.desk import Desk
 from portico.apps.chat.entrance import Entrance, Gate
 from portico.apps.chat.files import Files
-from portico.apps.chat.hours import next_opening
 from portico.apps.chat.house import open_house
 from portico.apps.chat.limits import Limits
 from portico.apps.chat.lines import VIA, lines_service
@@ -93,14 +92,14 @@ class Premises:
         self._site = ChatSite(
             self.house,
             self._gate,
-            services=Services(self.files.receive, self.files.give, self._is_open),
+            services=Services(self.files.receive, self.files.give, self._tell_desk),
             sign=Sign(self.title),
             terms=Terms(is_abusive=self.limits.is_abusive),
         )
 
-    async def _is_open(self) -> bool:
+    async def _tell_desk(self, queue: int | None) -> Mapping[str, Any]:
         now_ms = self.store.now_ms()
-        return now_ms == await self.store.read(lambda db: _opening(db, now_ms))
+        return await self.store.read(lambda db: desk_settings.describe(db, queue, now_ms))
 
     def handler(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """Answer a request."""
@@ -140,8 +139,3 @@ class Premises:
 
 def _stored(db: Connection) -> tuple[Mapping[str, str | int | bool], list[tuple[str, str, int | None]]]:
     return audit.settings(db), db.execute("SELECT kind, value, until_ms FROM block").fetchall()
-
-
-def _opening(db: Connection, now_ms: int) -> int | None:
-    """Return when the first queue of the desk is open next, which may be now; None for never."""
-    return next_opening(desk_router.queue_of(db, cases.find_queue(db, None)).hours, now_ms)

@@ -4,7 +4,8 @@
       Pages            GET  /  /desk  /admin  /widget  /widget.js  /page/...
       serve_socket     GET  /ws                           the WebSocket; subprotocol portico.chat.v1
       Entrance         POST /api/signin  link  signup  visitor  signout
-      _ACTIONS         GET  /api/public                   what a page has to know before anybody has signed in
+      _ACTIONS         GET  /api/public?queue=2           what a page has to know before anybody has signed in; of the
+                                                          first queue of the desk where none is named
                        POST /api/files                    an upload; see `Services.receive`
                        POST /api/downloads {files}        -> {links}: addresses for a few minutes
                        GET  /files/ID?...                 such an address
@@ -15,10 +16,12 @@ named in the setting `origins`.
 """
 
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from math import ceil
 from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qs
 
 from portico.apps.chat import audit
 from portico.apps.chat.entrance import LANGUAGES, Caller, Entrance, Gate
@@ -38,6 +41,7 @@ SOCKET: Final = "/ws"
 MAX_JSON: Final = 16 * 1024
 MAX_SIGNED: Final = 200  # addresses of files at a time
 _MAX_LABEL: Final = 80
+_QUEUE: Final = re.compile("[0-9]{1,9}")
 _JSON: Final = "application/json"
 _BASIC: Final = (("Content-Type", _JSON), ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 _STATUS: Final = {
@@ -47,6 +51,7 @@ _STATUS: Final = {
     "origin": 403,
     "no_file": 404,
     "no_person": 404,
+    "no_queue": 404,
     "not_offered": 404,
     "taken": 409,
     "too_big": 413,
@@ -60,12 +65,13 @@ class Services(NamedTuple):
     """What the site offers beside talking; what is None is not offered.
 
     receive: takes an upload, whose body has not been read; returns what to tell the page. give: answers a download:
-    given the exchange, the person and the file. is_open: whether the desk is, at this hour. All may raise Rejected.
+    given the exchange, the person and the file. tell_desk: what a queue, the first for None, says of itself: open,
+    opens, greeting, offline. All may raise Rejected.
     """
 
     receive: Callable[[Exchange, Me], Awaitable[Mapping[str, Any]]] | None = None
     give: Callable[[Exchange, int, int], Awaitable[Response]] | None = None
-    is_open: Callable[[], Awaitable[bool]] | None = None
+    tell_desk: Callable[[int | None], Awaitable[Mapping[str, Any]]] | None = None
 
 
 class Sign(NamedTuple):
@@ -207,8 +213,8 @@ class ChatSite:
         found["title"] = found["title"] or self._sign.title
         found["signup"] = found["signup"] and self._gate.hash_password is not None
         found |= {"languages": LANGUAGES, "files": self._services.receive is not None, "max_text": MAX_TEXT}
-        if self._services.is_open is not None:
-            found["open"] = await self._services.is_open()
+        if self._services.tell_desk is not None:
+            found |= await self._services.tell_desk(_queue_in(exchange.request.query or ""))
         return _say(found)
 
     async def _sign_in(self, exchange: Exchange) -> Response:
@@ -316,6 +322,16 @@ def problem(exc: Rejected) -> Response:
 
 def _say(found: Mapping[str, Any], status: int = 200) -> Response:
     return Response(status, _BASIC, (json.dumps(found, ensure_ascii=False) + "\n").encode())
+
+
+def _queue_in(query: str) -> int | None:
+    """Return the number that a query asks for, None where it does not. Raises Rejected "no_queue"."""
+    values = parse_qs(query, keep_blank_values=True).get("queue")
+    if values is None:
+        return None
+    if not _QUEUE.fullmatch(values[-1]):
+        raise Rejected("no_queue", f"{excerpt(values[-1])} is not the number of a queue")
+    return int(values[-1])
 
 
 def _foreign(request: Request) -> Rejected:

@@ -189,10 +189,12 @@ async function removePerson(admin, { id, name }) {
   }
 }
 
-async function showLink(admin, { id, name }) {
+const HOMES = { agent: "/desk", admin: "/admin" }; // where somebody's work is; the messenger for everybody else
+
+async function showLink(admin, { id, name, kind }) {
   try {
     const { token } = await admin.ask("admin.link", { person: id });
-    const link = `${location.origin}/#${token}`;
+    const link = `${location.origin}${HOMES[kind] ?? "/"}#${token}`;
     await dialog(text("admin.link"), () => h("div", { class: "stack" }, h("p", {}, text("admin.link_made", { name })), code(link)));
   } catch (error) {
     complain(error);
