@@ -185,6 +185,39 @@ def test_closing_and_opening_again(change: Change) -> None:
     assert members(change, case.conversation) == {VISITOR, BEN}
 
 
+def test_a_case_is_put_off_and_its_visitor_is_told_no_more_than_that(change: Change) -> None:
+    case = cases.take(change, ANN, cases.start(change, VISITOR).conversation, 1)
+    put_off = cases.snooze(change, ANN, case, 61_000)
+    assert (put_off.state, put_off.agent, put_off.due_ms, put_off.revision) == ("snoozed", ANN, 61_000, 3)
+    kind, _, body = [row for row in said(change, case.conversation) if row[0] == "state"][-1]
+    assert (kind, body) == ("state", {"state": "snoozed"})
+    assert ("snooze", ANN, {"until": 61_000}) in said(change, case.staff)
+    assert members(change, case.conversation) == {VISITOR}
+    assert cases.unfinished(change.db, VISITOR) == put_off
+    waiting = cases.requeue(change, put_off, ANN, why="woken")
+    assert (waiting.state, waiting.is_first, waiting.queued_ms, waiting.due_ms) == ("queued", 1, change.now_ms, None)
+    again = cases.snooze(change, BEN, cases.take(change, BEN, case.conversation, waiting.revision), 61_000)
+    assert cases.take(change, ANN, case.conversation, again.revision).agent == ANN
+
+
+@pytest.mark.parametrize("until_ms", [0, 1_000, 1_001 + cases.MAX_SNOOZE_MS])
+def test_until_when_a_case_is_not_put_off(change: Change, until_ms: int) -> None:
+    case = cases.take(change, ANN, cases.start(change, VISITOR).conversation, 1)
+    assert refused(lambda: cases.snooze(change, ANN, case, until_ms))[0] == "bad_until"
+    assert cases.find(change.db, case.conversation) == case
+
+
+def test_how_much_a_case_matters_is_for_the_staff_to_read(change: Change) -> None:
+    case = cases.start(change, VISITOR)
+    before = said(change, case.conversation)
+    urgent = cases.set_priority(change, ANN, case, 2)
+    assert urgent == case._replace(priority=2)
+    assert cases.set_priority(change, ANN, urgent, 2) == urgent
+    assert said(change, case.staff) == [("priority", ANN, {"priority": 2})]
+    assert said(change, case.conversation) == before
+    assert refused(lambda: cases.set_priority(change, ANN, urgent, 3))[0] == "bad_priority"
+
+
 def test_rating(change: Change) -> None:
     case = cases.start(change, VISITOR)
     number = case.conversation

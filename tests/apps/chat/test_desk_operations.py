@@ -289,6 +289,8 @@ def test_what_is_for_agents_is_for_nobody_else(tmp_path: Path) -> None:
             "desk.transfer": {"rev": 1, "queue": 1},
             "desk.close": {"rev": 1},
             "desk.reopen": {},
+            "desk.snooze": {"rev": 1, "until": NOON_MS + 60_000},
+            "desk.priority": {"priority": 1},
             "desk.note": {"text": "hello"},
             "desk.transcript": {},
             "desk.status": {},
@@ -385,6 +387,46 @@ def test_who_may_close_and_open_again(tmp_path: Path) -> None:
         assert (await vic.ask("desk.close", c=c))["state"] == "closed"
         assert code(await vic.ask("desk.rate", c=c, score=9)) == "bad_rating"
         assert (await vic.ask("desk.reopen", c=c))["state"] == "queued"
+
+    in_world(tmp_path, work)
+
+
+def test_a_case_is_put_off_until_its_time_or_its_visitors_word(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        ann, ben = await world.come("agent", "Ann"), await world.come("agent", "Ben")
+        await asyncio.gather(*(one.ask("desk.available", state="busy") for one in (ann, ben)))
+        vic = await world.come("visitor", "Vic")
+        c = await has(vic, ann)
+        (item,) = (await ann.ask("desk.list"))["items"]
+        until = world.clock_ms + 60_000
+        assert code(await ben.ask("desk.snooze", c=c, rev=item["rev"], until=until)) == "not_yours"
+        assert code(await ann.ask("desk.snooze", c=c, rev=item["rev"] + 1, until=until)) == "stale"
+        assert (await ann.ask("desk.snooze", c=c, rev=item["rev"], until=until))["state"] == "snoozed"
+        (item,) = (await ann.ask("desk.list", tab="mine"))["items"]
+        assert (item["state"], item["due"]) == ("snoozed", until)
+        assert (await vic.ask("desk.status", c=c))["desk"]["state"] == "snoozed"
+        assert (await vic.write(c, "one more thing"))["t"] == "ack"
+        await vic.until(lambda frame: frame.get("b") == {"state": "queued", "why": "woken"})
+        (item,) = (await ann.ask("desk.list", tab="queue"))["items"]
+        await ann.ask("desk.take", c=c, rev=item["rev"])
+        await ann.ask("desk.snooze", c=c, rev=item["rev"] + 1, until=until)
+        await world.later(60)
+        (item,) = (await ben.ask("desk.list", tab="queue"))["items"]
+        assert (item["c"], item["since"]) == (c, world.clock_ms)
+
+    in_world(tmp_path, work)
+
+
+def test_what_matters_more_is_in_front_of_the_queue(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        ann, vic, zoe = [await world.come(*who) for who in (("agent", "Ann"), ("visitor", "V"), ("visitor", "Z"))]
+        await ann.ask("desk.available", state="busy")
+        first, second = [(await one.ask("desk.start"))["c"] for one in (vic, zoe)]
+        assert code(await ann.ask("desk.priority", c=second, priority="high")) == "bad_priority"
+        assert (await ann.ask("desk.priority", c=second, priority=2))["state"] == "queued"
+        found = (await ann.ask("desk.list", tab="queue"))["items"]
+        assert [(one["c"], one["priority"]) for one in found] == [(second, 2), (first, 0)]
+        await vic.until(lambda frame: frame.get("desk", {}).get("pos") == 2)
 
     in_world(tmp_path, work)
 

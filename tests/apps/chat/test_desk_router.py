@@ -161,7 +161,7 @@ def test_a_message_opens_a_closed_case_again_and_goes_to_who_had_it(desk: Desk) 
     desk.available(ann="away")
     one = desk.start(VIC)
     cases.close(desk.change, ANN, cases.take(desk.change, ANN, one, 1))
-    assert desk_router.closed(desk.db) == [one]
+    assert desk_router.resting(desk.db) == [one]
     assert desk_router.unheard(desk.db) == []
     desk.turn(heard=one)
     assert desk.case(one).state == "closed"
@@ -170,7 +170,7 @@ def test_a_message_opens_a_closed_case_again_and_goes_to_who_had_it(desk: Desk) 
     desk.available(ann="available")
     desk.turn(heard=one)
     assert (desk.case(one).state, desk.case(one).offered) == ("offered", ANN)
-    assert desk_router.closed(desk.db) == []
+    assert desk_router.resting(desk.db) == []
     desk.turn(heard=one)
     assert desk.case(one).state == "offered"
 
@@ -227,3 +227,52 @@ def test_the_hours_of_a_queue_are_stored_as_json(desk: Desk) -> None:
     (text,) = desk.db.execute("SELECT hours FROM desk_queue").fetchone()
     assert json.loads(text)["week"] == CLOSED["week"]
     assert desk_router.queue_of(desk.db, 1).hours.zone == "UTC"
+
+
+def snooze(desk: Desk, *, hours: int = 1) -> int:
+    """Have Ann put Vic off; return the conversation."""
+    conversation = desk.start(VIC)
+    cases.take(desk.change, ANN, conversation, 1)
+    cases.snooze(desk.change, ANN, desk.case(conversation), desk.now_ms + hours * 3_600_000)
+    return conversation
+
+
+def test_a_case_that_was_put_off_comes_back_at_its_time_in_front_and_to_who_put_it_off(desk: Desk) -> None:
+    put_off = snooze(desk)
+    assert desk_router.load(desk.db) == {}
+    turn = desk.turn(after_s=3_599)
+    assert (desk.case(put_off).state, turn.due_ms) == ("snoozed", desk.now_ms + 1_000)
+    status = desk.status(put_off)
+    assert (status["state"], status["pos"], status["agent"]) == ("snoozed", None, None)
+    desk.available(ann="busy", ben="busy")
+    other = desk.start(ZOE)
+    desk.turn(after_s=1)
+    assert (desk.case(put_off).state, desk.case(put_off).queued_ms) == ("queued", desk.now_ms)
+    assert (desk.status(put_off)["pos"], desk.status(other)["pos"]) == (1, 2)
+    desk.available(ann="available", ben="available")
+    desk.turn()
+    assert (desk.case(put_off).offered, desk.case(other).offered) == (ANN, BEN)
+
+
+def test_a_case_that_was_put_off_comes_back_when_its_visitor_says_something(desk: Desk) -> None:
+    put_off = snooze(desk, hours=24)
+    assert desk_router.resting(desk.db) == [put_off]
+    desk.turn(heard=put_off)
+    assert (desk.case(put_off).state, desk_router.unheard(desk.db)) == ("snoozed", [])
+    desk.say(VIC, put_off)
+    assert desk_router.unheard(desk.db) == [put_off]
+    desk.turn(heard=put_off)
+    assert (desk.case(put_off).state, desk.case(put_off).offered) == ("offered", ANN)
+    desk.turn(heard=put_off)
+    assert desk.case(put_off).state == "offered"
+
+
+def test_what_matters_more_is_served_first(desk: Desk) -> None:
+    desk.available(ann="busy", ben="busy")
+    first, second = desk.start(VIC), desk.start(ZOE)
+    cases.set_priority(desk.change, ANN, desk.case(second), 1)
+    assert (desk.status(first)["pos"], desk.status(second)["pos"]) == (2, 1)
+    desk_settings.set_queue(desk.change, desk_settings.Setting(1, "desk", False, 1, "", ""), [])
+    desk.available(ann="available")
+    desk.turn()
+    assert (desk.case(first).offered, desk.case(second).offered) == (None, ANN)

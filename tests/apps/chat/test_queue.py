@@ -22,6 +22,12 @@ CASES = [
     ("who has waited longest is first", [wait(1, at=9), wait(2, at=3)], [agent(5, room=1)], [(2, 5)]),
     ("at the same moment the older conversation", [wait(2), wait(1)], [agent(5, room=1)], [(1, 5)]),
     ("a returned visitor is in front", [wait(1, at=3), wait(2, at=9, first=True)], [agent(5, room=1)], [(2, 5)]),
+    (
+        "what matters more, before everybody",
+        [wait(1, first=True), wait(2, at=9)._replace(priority=1), wait(3)._replace(priority=-1)],
+        [agent(5, room=2)],
+        [(2, 5), (1, 5)],
+    ),
     ("the least loaded", [wait(1)], [agent(5, load=1), agent(6)], [(1, 6)]),
     ("load is a share of the capacity", [wait(1)], [agent(5, load=1, room=2), agent(6, load=2, room=8)], [(1, 6)]),
     ("the longest idle", [wait(1)], [agent(5, served=9), agent(6, served=4)], [(1, 6)]),
@@ -51,6 +57,7 @@ WAITING = st.builds(
     is_first=st.booleans(),
     queued_ms=st.integers(0, 5),
     previous=st.none() | st.integers(100, 104),
+    priority=st.integers(-1, 2),
     refused=st.frozensets(st.integers(100, 104)),
 )
 AGENT = st.builds(

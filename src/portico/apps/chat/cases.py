@@ -2,17 +2,19 @@
 
     queued -> offered -> open -> closed        offered: one agent has until due_ms to accept
        ^---------'---------'-------'           refused, returned, transferred to a queue, reopened
+       '------- snoozed <--'                   put off: until due_ms, or until the visitor says something
 
 A case has two logs. What the visitor reads:
 
-    state     {"state": "queued" | "closed", "why": "started" | "returned" | "reopened" | "transferred"}
+    state     {"state": "queued" | "snoozed" | "closed", "why": "started" | "returned" | "reopened" | "transferred" |
+              "woken"}
     assign    {"agent": id}: open, with that agent; "from": who had it, where it was handed over
     transfer  {"queue": id}
     rating    {"score": 1..5, "text": ...}
 
 And what only the staff reads, a conversation of its own: notes as `msg`; `state` {"state": "offered" | "refused",
-"agent": id, "why": "declined" | "expired"}; `transfer` {"agent": id} before such an offer. Each change of the row and
-its event are one transaction.
+"agent": id, "why": "declined" | "expired"}; `transfer` {"agent": id} before such an offer; `snooze` {"until": ms};
+`priority` {"priority": number}. Each change of the row and its event are one transaction.
 
 Invariants: nobody but staff is ever a member of `Case.staff`; at most one agent is a member of the conversation, the
 one who has the case; `revision` counts the changes of who has it, so that of two agents who claim it one learns of the
@@ -31,13 +33,16 @@ REFUSED_MS: Final = 120_000  # for which somebody is not asked again
 MAX_PAGE: Final = 500
 MAX_CONTACT: Final = 200
 MAX_COMMENT: Final = 1_000
+MAX_SNOOZE_MS: Final = 92 * 86_400_000
+PRIORITIES: Final = (-1, 0, 1, 2)  # low, normal, high, urgent
 VIA: Final = "desk"
 
 
 class Case(NamedTuple):
     """One case. agent: who has it while it is open, otherwise who had it last. offered: who is asked to take it.
 
-    is_first: goes in front of the queue. closed_seq: of the event that closed it last.
+    is_first: goes in front of the queue. closed_seq: of the event that closed it, or put it off, last. due_ms: when an
+    offer ends, or a case that was put off comes back.
     """
 
     conversation: int
@@ -58,6 +63,7 @@ class Case(NamedTuple):
     closed_seq: int | None
     score: int | None
     comment: str
+    priority: int
 
 
 COLUMNS: Final = ", ".join(Case._fields)
@@ -150,7 +156,7 @@ def start(change: Change, visitor: int, *, queue: int | None = None, page: str =
     conversation = rooms.make_conversation(change, "desk", title=who.name)
     staff = rooms.make_conversation(change, "staff", title=who.name, parent=conversation)
     now_ms = change.now_ms
-    empty = (None, None, None, 0, page, contact, now_ms, None, None, None, None, "")
+    empty = (None, None, None, 0, page, contact, now_ms, None, None, None, None, "", 0)
     case = Case(conversation, staff, number, visitor, "queued", 1, *empty)
     marks = ", ".join("?" * len(case))
     change.db.execute(f"INSERT INTO desk_case ({COLUMNS}) VALUES ({marks})", case)
@@ -251,13 +257,40 @@ def transfer_to_queue(change: Change, by: int, case: Case, queue: int) -> Case:
 
 
 def requeue(change: Change, case: Case, by: int, *, why: str) -> Case:
-    """Have a case wait again. why: returned (its agent has gone: in front, as long as ever), reopened, transferred."""
+    """Have a case wait again.
+
+    why: returned (its agent has gone: in front, as long as ever), woken (in front, from now), reopened, transferred.
+    """
     _tell(change, case.conversation, "state", by, state="queued", why=why)
     _clear(change, case, by, keep=None)
-    is_first = why == "returned"
-    queued_ms = case.queued_ms if is_first else change.now_ms
+    is_first = why in ("returned", "woken")
+    queued_ms = case.queued_ms if why == "returned" else change.now_ms
     changed = case._replace(state="queued", is_first=int(is_first), queued_ms=queued_ms, offered=None, due_ms=None)
     return _write(change, changed._replace(revision=case.revision + 1))
+
+
+def snooze(change: Change, agent: int, case: Case, until_ms: int) -> Case:
+    """Put an open case off: it waits again, in front, at a time, or as soon as its visitor says something.
+
+    Whoever puts it off is asked first when it comes back. Raises Rejected "bad_until".
+    """
+    if not change.now_ms < until_ms <= change.now_ms + MAX_SNOOZE_MS:
+        raise Rejected("bad_until", f"a case is put off for at most {MAX_SNOOZE_MS // 86_400_000} days from now")
+    _tell(change, case.staff, "snooze", agent, until=until_ms)
+    event = _tell(change, case.conversation, "state", agent, state="snoozed")
+    _clear(change, case, agent, keep=None)
+    changed = case._replace(state="snoozed", agent=agent, offered=None, due_ms=until_ms, is_first=0)
+    return _write(change, changed._replace(closed_seq=event.seq, revision=case.revision + 1))
+
+
+def set_priority(change: Change, agent: int, case: Case, priority: int) -> Case:
+    """Say how much a case matters: before whom it is served. Raises Rejected "bad_priority"."""
+    if priority not in PRIORITIES:
+        raise Rejected("bad_priority", f"a priority is one of {', '.join(map(str, PRIORITIES))}")
+    if priority == case.priority:
+        return case
+    _tell(change, case.staff, "priority", agent, priority=priority)
+    return _write(change, case._replace(priority=priority))
 
 
 def close(change: Change, by: int, case: Case) -> Case:

@@ -1,8 +1,8 @@
 """The desk: runs the router on every cause, and tells those whom its turns concern.
 
-    Store.on_commit -> Desk.hear          a case that changed, a message in a closed one: a cause
+    Store.on_commit -> Desk.hear          a case that changed, a message in one that rests: a cause
     desk_operations -> Desk.wake          an agent who is there, or wants visitors, or other hours: causes
-    a tick of 5 s, the end of an offer    causes
+    a tick of 5 s, what is due            causes: the end of an offer, a case that was put off until now
       Desk.route -> desk_router.turn      one transaction, one at a time
         desk_router.statuses -> Hub.tell  visitors: their place; agents: that their lists have changed
 
@@ -28,7 +28,8 @@ _REST_SHARE: Final = (
     4  # ... and as many times as long as a turn has taken, so that a long queue takes no more of the time
 )
 _TELL_ALL_MS: Final = 5_000  # after which who has missed something is told again
-_CHANGES: Final = frozenset({"state", "assign", "transfer", "rating"})
+_CHANGES: Final = frozenset({"state", "assign", "transfer", "rating", "priority"})
+_RESTS: Final = frozenset({"closed", "snoozed"})
 
 
 class Desk:
@@ -37,7 +38,7 @@ class Desk:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self._cause = asyncio.Event()
-        self._closed: set[int] = set()
+        self._resting: set[int] = set()
         self._due_ms: int | None = None
         self._gone_ms: dict[int, int] = {}
         self._has_changed = False
@@ -58,8 +59,8 @@ class Desk:
             self.hear(events)
 
         store.on_commit = on_commit
-        # Listening first: what is closed, or said, while this is looked up is heard.
-        self._closed |= set(await store.read(desk_router.closed))
+        # Listening first: what is closed, put off, or said, while this is looked up is heard.
+        self._resting |= set(await store.read(desk_router.resting))
         self._heard |= set(await store.read(desk_router.unheard))
         await self.route()
         self._task = asyncio.create_task(self._keep_routing())
@@ -87,15 +88,15 @@ class Desk:
         for event in events:
             if event.kind in _CHANGES:
                 self._note_change(event)
-            elif event.kind == "msg" and event.conversation in self._closed:
+            elif event.kind == "msg" and event.conversation in self._resting:
                 self._heard.add(event.conversation)
                 self._cause.set()
 
     def _note_change(self, event: Event) -> None:
-        if event.kind == "state" and json.loads(event.body)["state"] == "closed":
-            self._closed.add(event.conversation)
+        if event.kind == "state" and json.loads(event.body)["state"] in _RESTS:
+            self._resting.add(event.conversation)
         elif event.kind != "rating":
-            self._closed.discard(event.conversation)
+            self._resting.discard(event.conversation)
         self.wake()
 
     async def route(self) -> None:

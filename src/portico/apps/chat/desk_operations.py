@@ -6,6 +6,7 @@
     visitors    desk.status {c?} desk.start {queue?,name?,page?} desk.form {text,name?,contact?,page?,queue?,cid?}
                 desk.rate {c,score,text?} desk.close {c} desk.reopen {c} desk.transcript {c}
     agents      desk.list {tab} desk.take {c,rev} desk.accept desk.decline {c} desk.transfer {c,rev, to | queue}
+                desk.snooze {c,rev,until} desk.priority {c,priority}
                 desk.close {c,rev} desk.reopen {c} desk.note {c,text,cid?} desk.transcript {c} desk.available {state?}
                 desk.agents desk.stats desk.queues.list
                 desk.canned.list {c?} desk.canned.set {canned?,short,title?,text} desk.canned.remove {canned}
@@ -180,6 +181,31 @@ async def close(desk: Desk, session: Session, frame: Frame) -> Answer:
     return await _change(desk, write)
 
 
+async def snooze(desk: Desk, session: Session, frame: Frame) -> Answer:
+    """Put a case off until a time, in milliseconds since 1970, or until its visitor says something."""
+    own, conversation, until_ms = myself(session).person, number(frame, "c"), number(frame, "until")
+    revision = number(frame, "rev", least=0)
+
+    def write(change: Change) -> Case:
+        case = _owned(change.db, own, conversation)
+        cases.check_revision(case, revision)
+        return cases.snooze(change, own, case, until_ms)
+
+    return await _change(desk, write)
+
+
+async def prioritise(desk: Desk, session: Session, frame: Frame) -> Answer:
+    """Say how much a case matters."""
+    own, conversation, priority = myself(session).person, number(frame, "c"), frame.get("priority")
+    if not isinstance(priority, int):
+        raise Rejected("bad_priority", "a priority is a number")
+
+    def write(change: Change) -> Case:
+        return cases.set_priority(change, own, cases.find_to_serve(change.db, own, conversation), priority)
+
+    return await _change(desk, write)
+
+
 async def reopen(desk: Desk, session: Session, frame: Frame) -> Answer:
     """Go on with a case that is over."""
     own, conversation = myself(session).person, number(frame, "c")
@@ -338,6 +364,8 @@ OPERATIONS: Final[dict[str, DeskOperation]] = {
     "desk.decline": decline,
     "desk.transfer": transfer,
     "desk.close": close,
+    "desk.snooze": snooze,
+    "desk.priority": prioritise,
     "desk.reopen": reopen,
     "desk.note": note,
     "desk.transcript": transcript,

@@ -22,8 +22,9 @@ _MAX_CASES: Final = 5_000  # that figures are made from
 
 # What is in each list, and in which order. ":me" is who asks; whose queue is no business of theirs is left out behind.
 _TABS: Final = {
-    "mine": "(state = 'open' AND agent = :me) OR offered = :me ORDER BY opened_ms, conversation",
-    "queue": "state IN ('queued', 'offered') ORDER BY is_first DESC, queued_ms, conversation",
+    "mine": "(state IN ('open', 'snoozed') AND agent = :me) OR offered = :me "
+    "ORDER BY state = 'snoozed', opened_ms, conversation",
+    "queue": "state IN ('queued', 'offered') ORDER BY priority DESC, is_first DESC, queued_ms, conversation",
     "all": "state != 'closed' ORDER BY queued_ms, conversation",
     "closed": "state = 'closed' ORDER BY closed_ms DESC, conversation DESC",
 }
@@ -58,6 +59,7 @@ def item(db: Connection, case: Case) -> dict[str, Any]:
         "due": case.due_ms,
         "since": case.closed_ms if case.state == "closed" else case.queued_ms,
         "first": bool(case.is_first),
+        "priority": case.priority,
         "page": case.page,
         "contact": case.contact,
         "score": case.score,

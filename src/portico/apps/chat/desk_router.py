@@ -1,7 +1,8 @@
 """One turn of the desk, as SQL around the decisions of `queue`: what has become due is done, in one transaction.
 
     turn
-      messages in closed cases      the case waits again
+      messages in resting cases     the case, closed or put off, waits again
+      cases put off until now       they wait again
       offers that nobody took       the agent is set away, the visitor waits on
       agents who are gone           cases whose visitor wrote last wait again, in front
       queue.route                   offers
@@ -24,6 +25,7 @@ OFFER_MS: Final = 20_000
 AVAILABILITY: Final = ("available", "busy", "away")
 _HANDLED: Final = 50  # recent cases that an estimate is made from
 _WAITING: Final = "('queued', 'offered')"
+_RESTING: Final = "('closed', 'snoozed')"
 
 Status = Mapping[str, Any]
 
@@ -31,7 +33,7 @@ Status = Mapping[str, Any]
 class View(NamedTuple):
     """What the database does not know. online: who is connected. gone: agents who have not been for too long.
 
-    heard: closed cases in which something was said.
+    heard: resting cases in which something was said.
     """
 
     online: frozenset[int]
@@ -40,7 +42,7 @@ class View(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What a turn has found. staff: all agents. owners: those with open cases. due_ms: when the next offer ends."""
+    """What a turn has found. staff: all agents. owners: those with open cases. due_ms: when something is due."""
 
     staff: frozenset[int]
     owners: frozenset[int]
@@ -75,6 +77,8 @@ def turn(change: Change, view: View) -> Turn:
     db = change.db
     for conversation in sorted(view.heard):
         _reopen(change, conversation)
+    for case in _cases(db, "state = 'snoozed' AND due_ms <= ?", change.now_ms):
+        cases.requeue(change, case, case.agent or case.visitor, why="woken")
     for case in _cases(db, "offered IS NOT NULL AND due_ms <= ?", change.now_ms):
         _expire(change, case)
     for agent in sorted(view.gone):
@@ -83,19 +87,20 @@ def turn(change: Change, view: View) -> Turn:
     for offer in queue.route(_offerable(db, change.now_ms), agents) if agents else ():
         cases.offer(change, cases.find(db, offer.conversation), offer.agent, due_ms=change.now_ms + OFFER_MS)
     owners = frozenset(agent for (agent,) in db.execute("SELECT agent FROM desk_case WHERE state = 'open'"))
-    (due_ms,) = db.execute("SELECT min(due_ms) FROM desk_case WHERE state IN ('offered', 'open')").fetchone()
+    (due_ms,) = db.execute("SELECT min(due_ms) FROM desk_case WHERE state IN ('offered', 'open', 'snoozed')").fetchone()
     return Turn(frozenset(staff(db)), owners, due_ms)
 
 
-def closed(db: Connection) -> list[int]:
-    """Return the cases that are closed."""
-    return [number for (number,) in db.execute("SELECT conversation FROM desk_case WHERE state = 'closed'")]
+def resting(db: Connection) -> list[int]:
+    """Return the cases that are closed or put off: what their visitors say is a cause."""
+    rows = db.execute(f"SELECT conversation FROM desk_case WHERE state IN {_RESTING}")
+    return [conversation for (conversation,) in rows]
 
 
 def unheard(db: Connection) -> list[int]:
-    """Return the closed cases in which the visitor has said something since: what was not heard before a restart."""
+    """Return the resting cases in which the visitor has said something since: what was not heard before a restart."""
     rows = db.execute(
-        "SELECT conversation FROM desk_case AS one WHERE state = 'closed' AND EXISTS (SELECT 1 FROM event "
+        f"SELECT conversation FROM desk_case AS one WHERE state IN {_RESTING} AND EXISTS (SELECT 1 FROM event "
         "WHERE event.conversation = one.conversation AND seq > closed_seq AND sender = visitor AND kind = 'msg')"
     )
     return [conversation for (conversation,) in rows]
@@ -152,8 +157,12 @@ def _reopen(change: Change, conversation: int) -> None:
         "SELECT 1 FROM event WHERE conversation = ? AND seq > ? AND sender = ? AND kind = 'msg'",
         (conversation, case.closed_seq, case.visitor),
     ).fetchone()
-    if case.state == "closed" and said is not None:
+    if said is None:
+        return
+    if case.state == "closed":
         cases.reopen(change, case.visitor, case)
+    elif case.state == "snoozed":
+        cases.requeue(change, case, case.visitor, why="woken")
 
 
 def _expire(change: Change, case: Case) -> None:
@@ -186,9 +195,8 @@ def _cases(db: Connection, condition: str, *values: int) -> list[Case]:
 
 
 def _waiting(case: Case, refused: frozenset[int] = frozenset()) -> queue.Waiting:
-    return queue.Waiting(
-        case.conversation, case.queue, bool(case.is_first), case.queued_ms, previous=case.agent, refused=refused
-    )
+    place = (case.conversation, case.queue, bool(case.is_first), case.queued_ms)
+    return queue.Waiting(*place, previous=case.agent, refused=refused, priority=case.priority)
 
 
 def _offerable(db: Connection, now_ms: int) -> list[queue.Waiting]:

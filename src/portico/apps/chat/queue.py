@@ -2,7 +2,8 @@
 
 In: who waits and who could serve them. Out: offers to make; positions; how long it may take.
 
-    order     returned visitors first (their agent went away), then who has waited longest
+    order     what matters more first, then visitors who have come back to the queue (their agent went away, or had put
+              them off until now), then who has waited longest
     choice    the agent who had the visitor before; else the least loaded for its capacity, then the longest without a
               new visitor, then the one with the smallest number, so that equal pictures give equal answers
 
@@ -18,6 +19,7 @@ class Waiting(NamedTuple):
     """A visitor who waits and is not offered to anybody now.
 
     is_first: goes in front. previous: who had the visitor before. refused: agents who are not asked again yet.
+    priority: as `cases.PRIORITIES` has them, the highest first.
     """
 
     conversation: int
@@ -26,6 +28,7 @@ class Waiting(NamedTuple):
     queued_ms: int
     previous: int | None = None
     refused: frozenset[int] = frozenset()
+    priority: int = 0
 
 
 class Agent(NamedTuple):
@@ -49,7 +52,7 @@ class Offer(NamedTuple):
 
 def in_order(waiting: Iterable[Waiting]) -> list[Waiting]:
     """Return who waits in the order in which they are served."""
-    return sorted(waiting, key=lambda one: (not one.is_first, one.queued_ms, one.conversation))
+    return sorted(waiting, key=lambda one: (-one.priority, not one.is_first, one.queued_ms, one.conversation))
 
 
 def route(waiting: Iterable[Waiting], agents: Iterable[Agent]) -> list[Offer]:

@@ -16,6 +16,7 @@ import sqlite3
 from typing import Final
 
 from portico.apps.chat.desk_schema import TABLES as DESK_TABLES
+from portico.apps.chat.desk_schema import UPGRADE, is_old
 from portico.apps.chat.more_schema import MORE_TABLES
 from portico.apps.chat.note_schema import NOTE_TABLES
 from portico.errors import ConfigError
@@ -105,6 +106,8 @@ def prepare(connection: sqlite3.Connection) -> str:
         raise ConfigError(f"the database is of version {values.get('version')}, this program of version {VERSION}")
     if tables and "note" not in tables:  # made before there were notes
         connection.executescript(f"BEGIN;{NOTE_TABLES}COMMIT;")
+    if is_old(row[1] for row in connection.execute("PRAGMA table_info(desk_case)")):
+        connection.executescript(UPGRADE)
     return str(values["epoch"])
 
 

@@ -43,6 +43,7 @@ _PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     "files": ("({count} files, which the page shows)", "（{count} 个文件，请在网页查看）"),
     "queued": ("waiting for somebody who answers", "正在等待客服接待"),
     "closed": ("the conversation is over; write on to open it again", "会话已结束，继续输入即可重新打开"),
+    "snoozed": ("they will come back to this later", "客服稍后会继续跟进"),
     "offered": ("{who} is asked to take over", "已请 {who} 接手"),
     "refused": ("{who} did not take over", "{who} 未接手"),
     "assigned": ("{who} answers now", "{who} 为您服务"),
