@@ -1,6 +1,8 @@
-"""Servers that do not answer: what a client meets when the other side is overrun, on loopback."""
+"""Those who do not answer, on loopback: servers that are overrun, and peers whose machine has vanished."""
 
+import ctypes
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -22,3 +24,10 @@ def full_queue(family: int = socket.AF_INET, name: object = ("127.0.0.1", 0)) ->
         else:
             raise AssertionError("this system's queue does not fill")
         yield server
+
+
+def vanish(sock: socket.socket) -> None:
+    """Have a connected socket's machine be gone: nothing reaches it any more, and nobody says so."""
+    drop = struct.pack("HBBI", 0x06, 0, 0, 0)  # an instruction of linux/filter.h: let nothing through
+    held = ctypes.create_string_buffer(drop)
+    sock.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HP", 1, ctypes.addressof(held)))  # SO_ATTACH_FILTER

@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from tests.net.silence import vanish
 from tests.server.service_stage import BIG, WINDOW, ServiceStage, come_and_go, play
 from tests.server.stage import LOOPS, PATIENCE_S, Peer
 
 from portico.errors import Gone, UsageError
+from portico.net.probing import LEAST_S
 from portico.server.conversation import Conversation
 from portico.server.service import StreamService, stream_service
 from portico.server.stream import MAX_UNREAD, BlockingStream, Stream
@@ -589,3 +591,23 @@ async def test_a_service_that_sends_for_ever_leaves_others_their_turn_and_learns
     assert len(await other.read(1 << 20)) == 1 << 20
     other.reset()
     await stage.until(lambda: server.connections == 0)
+
+
+async def test_a_peer_that_vanished_is_told_as_gone(stage: ServiceStage) -> None:
+    told: list[str] = []
+
+    async def wait(stream: Stream) -> None:
+        stream.notice_loss(LEAST_S)
+        await stream.send("hello\n")
+        try:
+            await stream.receive()
+        except Gone as exc:
+            told.append(str(exc))
+            raise
+
+    await stage.host(wait)
+    peer = await stage.connect()
+    assert await peer.read(6) == b"hello\n"
+    vanish(peer.sock)
+    assert (await stage.story(2))[0] == "connected"
+    assert len(told) == 1

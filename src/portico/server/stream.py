@@ -3,6 +3,7 @@
     receive, read_line, async for      bytes or lines, at the pace of the service
     send                               bytes or text, at the pace of the peer
     end                                our side is over, the peer may go on
+    notice_loss                        a peer that vanished is no peer any more
     tell, note                         what the log says
 
 The connection feeds it (`put`, `end_input`, `cut`) from the event loop; the methods above belong to the service. Text
@@ -17,6 +18,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from portico.errors import Gone, UsageError
+from portico.net.probing import notice_loss
 from portico.server.peer import Peer
 from portico.wire.charset import Charset
 from portico.wire.lines import LineReader
@@ -165,6 +167,12 @@ class Stream:
     async def end(self) -> None:
         """End our side behind everything sent; the peer may go on sending. Nothing may be sent after it."""
         self._connection.end_output()
+
+    def notice_loss(self, within_s: int) -> None:
+        """Have `receive` and `send` raise Gone where the peer's machine is silent for so long; see `net.probing`."""
+        sock = self._connection.transport.get_extra_info("socket")
+        if sock is not None:
+            notice_loss(sock, within_s)
 
     def tell(self, text: str) -> None:
         """Write a line about this connection to the service's log: what arrived, as a rule."""

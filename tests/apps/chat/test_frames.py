@@ -23,6 +23,7 @@ from portico.apps.chat.events import Claim, Event, Rejected
         ('{"t":"get","id":1,"c":2,"after":0}', [frames.Get(1, 2, 0, None, 200)]),
         ('{"t":"get","id":1,"c":2,"before":9,"limit":5}', [frames.Get(1, 2, None, 9, 5)]),
         ('{"t":"mark","c":2,"read":0}\n{"t":"typ","c":2}\n\n{"t":"pong"}', [(2, 0), (2,), ()]),
+        ('{"t":"view","c":2}\n{"t":"view","c":0}', [(2,), (0,)]),
         ('{"t":"ask","id":1,"op":"me","more":1}', [frames.Ask(1, "me", {"t": "ask", "id": 1, "op": "me", "more": 1})]),
         ("", []),
         (" \n ", []),

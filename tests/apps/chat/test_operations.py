@@ -31,8 +31,8 @@ async def test_me_says_who_one_is_and_with_whom(house: Asking) -> None:
     }
     assert (direct["c"], direct["kind"], direct["others"]) == (talk, "direct", [wang.id])
     assert answer["people"] == {
-        str(li.id): {"name": "Li", "kind": "user"},
-        str(wang.id): {"name": "王", "kind": "agent"},
+        str(li.id): {"name": "Li", "kind": "user", "online": True, "via": ["ws"]},
+        str(wang.id): {"name": "王", "kind": "agent", "online": True, "via": ["ws"]},
     }
     assert str(stranger.id) not in answer["people"]
 

@@ -11,7 +11,9 @@ import pytest
 
 from portico.apps.chat import people, rooms
 from portico.apps.chat.house import open_house
+from portico.apps.chat.hub import Seat
 from portico.apps.chat.log import Change
+from portico.apps.chat.presence import MAX_TOLD
 from portico.apps.chat.session import House, Me, Session
 
 Frame = dict[str, Any]
@@ -211,6 +213,32 @@ def test_how_far_and_who_writes_is_told_the_others(tmp_path: Path) -> None:
         assert [frame["code"] for frame in first.of("err")] == ["forbidden"]
         _, again = await scene.come(scene.tokens[0])
         assert again.of("st")[0]["read"] == {"1": 2}
+
+    play(tmp_path, work)
+
+
+def test_how_far_one_has_read_is_told_ones_other_devices_and_not_a_crowd(tmp_path: Path) -> None:
+    async def work(scene: Scene) -> None:
+        ann, first = await scene.come(scene.tokens[0])
+        _, phone = await scene.come(scene.tokens[0])
+        _, other = await scene.come(scene.tokens[1])
+        crowd = {1000 + number: Seat(1) for number in range(MAX_TOLD)}
+        scene.house.hub.rooms[scene.room].seats.update(crowd)
+        await scene.say(ann, {"t": "mark", "c": scene.room, "read": 2}, {"t": "typ", "c": scene.room})
+        told = {"t": "st", "c": scene.room, "read": {"1": 2}}
+        assert (told in first.frames, told in phone.frames, told in other.frames) == (True, True, False)
+        assert not [frame for frame in other.frames if "typ" in frame]
+
+    play(tmp_path, work)
+
+
+def test_what_is_open_is_noted_once_hello_is_said(tmp_path: Path) -> None:
+    async def work(scene: Scene) -> None:
+        ann, line = await scene.come(scene.tokens[0])
+        await scene.say(ann, {"t": "view", "c": scene.room})
+        assert {"t": "st", "c": scene.room, "here": 1} in line.frames
+        ann.end()
+        await scene.say(ann, {"t": "view", "c": scene.room})
 
     play(tmp_path, work)
 

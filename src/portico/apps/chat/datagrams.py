@@ -240,6 +240,9 @@ class Correspondent:
     async def take(self, datagram: bytes) -> bytes | None:
         """Take a datagram; return what answers it at once."""
         self._heard_s = asyncio.get_running_loop().time()
+        reader = self._talker.session.reader
+        if reader is not None:
+            self._book.setting.house.presence.hear(reader)
         text = self._charset.decode(datagram, final=True).strip("\r\n\0 ")
         found = _ACKNOWLEDGED.fullmatch(text)
         self._is_numbering = self._is_numbering or _IS_NUMBERED.match(text) is not None
@@ -258,9 +261,6 @@ class Correspondent:
         except Rejected as exc:
             self._talker.complain(exc)
             return None
-        reader = self._talker.session.reader
-        if reader is not None:
-            self._book.setting.house.presence.hear(reader)
         if text.startswith(_HELLO.strip()):
             return f"{_HELLO}ok"
         if _ACKNOWLEDGED.fullmatch(text) is not None:  # of something that was given up

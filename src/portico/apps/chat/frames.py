@@ -9,8 +9,13 @@ to say. Out: text. The same frames go over WebSocket and, after `/json on`, over
     get    id c after | before, limit          page id c ev first head
     mark   c read                              sync c ev first head limited      reset why
     typ    c                                   ev c s at f k b ref via
+    view   c                                   st c read typ here desk           st online via people
     ask    id op ...                           ok id ...               err id code why retry
-    pong                                       st c ...                ping      bye code why
+    pong                                       ping                              bye code why
+
+`st` tells how things stand, and is no event: read {person: seq} and typ, of others in a conversation; here, how many of
+it are here, to who views it; online {person: true} and via {person: [transport]}, of those one talks with; people, a
+card that has changed. `view` says which conversation a person has open, with c 0 for none.
 
 Unknown members of a frame are passed over; an unknown `t` is an error. Numbers are whole and below 2**53.
 """
@@ -68,6 +73,12 @@ class Typing(NamedTuple):
     conversation: int
 
 
+class View(NamedTuple):
+    """A person has a conversation open; 0 for none."""
+
+    conversation: int
+
+
 class Ask(NamedTuple):
     """Anything else that a client asks for. op: what. arguments: the frame itself."""
 
@@ -80,7 +91,7 @@ class Pong(NamedTuple):
     """A sign of life."""
 
 
-Request = Hello | Send | Get | Mark | Typing | Ask | Pong
+Request = Hello | Send | Get | Mark | Typing | View | Ask | Pong
 
 
 def parse(text: str) -> list[Request]:
@@ -157,6 +168,7 @@ _READERS: Final[dict[str, Callable[[Frame], Request]]] = {
     "get": _get,
     "mark": lambda frame: Mark(number(frame, "c"), number(frame, "read", least=0)),
     "typ": lambda frame: Typing(number(frame, "c")),
+    "view": lambda frame: View(number(frame, "c", least=0)),
     "ask": lambda frame: Ask(number(frame, "id"), text(frame, "op", most=40), frame),
     "pong": lambda frame: Pong(),
 }

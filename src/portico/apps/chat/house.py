@@ -3,6 +3,7 @@
     open_house(path, run)
       Store          the log on disk
       Hub            who is connected
+      Presence       which of them is told of
       House          what a Session is given
 
 In: the path of the data folder. Out: a `House`, and who closes it.
@@ -14,6 +15,7 @@ from typing import Final
 
 from portico.apps.chat import people, rooms
 from portico.apps.chat.hub import Hub
+from portico.apps.chat.presence import Presence
 from portico.apps.chat.session import House, Me, Operation
 from portico.apps.chat.store import Store
 from portico.errors import ConfigError, excerpt
@@ -39,9 +41,8 @@ def open_house(
     except OSError as exc:
         raise ConfigError(f"{excerpt(str(folder))} cannot be made: {exc.strerror}; choose another folder") from exc
     store = Store(folder / DATABASE, is_fast=is_fast)
-    return House(
-        Hub(store, run), _recogniser(store), _reader_of_lists(store), {} if operations is None else operations, may
-    )
+    hub, table = Hub(store, run), {} if operations is None else operations
+    return House(hub, _recogniser(store), _reader_of_lists(store), table, may, Presence(hub))
 
 
 def _recogniser(store: Store) -> Callable[[str], Awaitable[Me]]:

@@ -117,7 +117,8 @@ class Reader:
 class Hub:
     """All rooms and readers of one process. Belongs to one loop.
 
-    run: starts a coroutine that may wait, and keeps it.
+    run: starts a coroutine that may wait, and keeps it. on_leave: told of each reader whose connection has ended, while
+    it is still known.
     """
 
     def __init__(self, store: Store, run: Callable[..., object]) -> None:
@@ -125,6 +126,7 @@ class Hub:
         self.store = store
         self.rooms: dict[int, Room] = {}
         self.readers: dict[int, set[Reader]] = {}
+        self.on_leave: Callable[[Reader], None] = lambda reader: None
         self._full: list[Reader] = []
         store.on_commit = self.publish
 
@@ -158,6 +160,7 @@ class Hub:
 
     def leave(self, reader: Reader) -> None:
         """Forget a reader whose connection has ended."""
+        self.on_leave(reader)
         for conversation in list(reader.cursors):
             self.dismiss(reader, conversation)
         others = self.readers.get(reader.person, set())

@@ -32,6 +32,7 @@ from portico.wire.lines import LineReader, printable
 VIA: Final = "tcp"
 MAX_LINE: Final = 64 * 1024  # bytes; a frame has as many
 MAX_UNSENT: Final = 64 * 1024  # characters; beyond, a reader gets the rest from the log
+LOST_S: Final = 60  # without a sign of life of the peer's machine; whoever is not there is not shown as if
 _AT_ONCE: Final = 64  # lines in one write
 _GBK_TICK: Final = "√"  # GBK, of all that is in GB18030, is what old terminals know
 _BYE: Final = '{"t":"bye"'
@@ -146,6 +147,7 @@ class _Lines:
 
     async def run(self) -> None:
         """Serve the connection to its end."""
+        self._stream.notice_loss(LOST_S)
         reading = asyncio.create_task(self._read_all())
         writing = asyncio.create_task(self._write_all())
         try:

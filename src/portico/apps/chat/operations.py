@@ -91,7 +91,9 @@ async def me(session: Session, frame: Frame) -> Answer:
         return {"me": card, "conversations": conversations, "people": _companions(db, own.person)}
 
     may = [name for name in session.house.operations if own.kind in _MAY.get(name, _ANYBODY)]
-    return {**await session.house.hub.store.read(read), "op": may}
+    found, presence = await session.house.hub.store.read(read), session.house.presence
+    cards = {one: {**card, **presence.card(int(one))} for one, card in found["people"].items()}
+    return {**found, "people": cards, "op": may}
 
 
 def _companions(db: Connection, person: int) -> dict[str, Answer]:
@@ -166,8 +168,8 @@ async def get_people(session: Session, frame: Frame) -> Answer:
         }
 
     found = await session.house.hub.store.read(read)
-    online = session.house.hub.readers
-    return {"people": {one: {**card, "online": int(one) in online} for one, card in found.items()}}
+    presence = session.house.presence
+    return {"people": {one: {**card, **presence.card(int(one))} for one, card in found.items()}}
 
 
 async def find_people(session: Session, frame: Frame) -> Answer:
@@ -185,9 +187,9 @@ async def find_people(session: Session, frame: Frame) -> Answer:
         ).fetchall()
 
     found = await session.house.hub.store.read(read)
-    online = session.house.hub.readers
+    presence = session.house.presence
     cards = [
-        {"id": one, "name": name, "login": login or "", "kind": kind, "online": one in online}
+        {"id": one, "name": name, "login": login or "", "kind": kind, **presence.card(one)}
         for one, name, login, kind in found
     ]
     return {"people": cards}
@@ -273,26 +275,23 @@ async def retitle(session: Session, frame: Frame) -> Answer:
 
 
 async def list_members(session: Session, frame: Frame) -> Answer:
-    """List who is in a conversation that one is in."""
+    """List who is in a conversation that one is in, how far each has read, and how many they are."""
     own, conversation = myself(session), number(frame, "c")
+    limit = min(number(frame, "limit"), rooms.MAX_MEMBERS) if "limit" in frame else rooms.MAX_MEMBERS
 
-    def read(db: Connection) -> list[tuple[int, str, str, str]]:
+    def read(db: Connection) -> tuple[str, int, list[tuple[int, str, str, str, int]]]:
         mine = log.membership(db, conversation, own.person)
         if mine is None or mine.until is not None:
             raise Rejected("forbidden", "you are not in this conversation")
-        return db.execute(
-            "SELECT person.id, name, role, kind FROM member JOIN person ON person.id = member.person "
-            "WHERE conversation = ? AND until IS NULL ORDER BY name, person.id LIMIT ?",
-            (conversation, rooms.MAX_MEMBERS),
-        ).fetchall()
+        return (mine.role, *rooms.members_of(db, conversation, limit))
 
-    found = await session.house.hub.store.read(read)
-    online = session.house.hub.readers
+    role, count, found = await session.house.hub.store.read(read)
+    presence = session.house.presence
     cards = [
-        {"id": one, "name": name, "role": role, "kind": kind, "online": one in online}
-        for one, name, role, kind in found
+        {"id": one, "name": name, "role": theirs, "kind": kind, "read": seq, **presence.card(one)}
+        for one, name, theirs, kind, seq in found
     ]
-    return {"members": cards}
+    return {"members": cards, "count": count, "here": presence.count(conversation), "role": role}
 
 
 async def direct(session: Session, frame: Frame) -> Answer:

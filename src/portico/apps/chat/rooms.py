@@ -6,6 +6,7 @@ of every event, knows who may read what follows.
     make_room, direct          a conversation
     join, invite, leave        members; who left still reads what was said until then
     conversations_of           what a person is in, with the heads and what was read
+    members_of                 who is in it
 """
 
 from sqlite3 import Connection
@@ -153,6 +154,17 @@ def _summary(db: Connection, person: int, row: tuple[int, str, str, int, int, in
     number, kind, title, is_public, head, read, is_muted, has_left = row
     others = _others(db, number, kind, person)
     return Summary(number, kind, title, bool(is_public), head, read, bool(is_muted), bool(has_left), others)
+
+
+def members_of(db: Connection, number: int, limit: int) -> tuple[int, list[tuple[int, str, str, str, int]]]:
+    """Return how many are in a conversation; and id, name, role, kind and what was read of the first, by name."""
+    (count,) = db.execute("SELECT count(*) FROM member WHERE conversation = ? AND until IS NULL", (number,)).fetchone()
+    rows = db.execute(
+        "SELECT person.id, name, role, kind, read FROM member JOIN person ON person.id = member.person "
+        "WHERE conversation = ? AND until IS NULL ORDER BY name, person.id LIMIT ?",
+        (number, limit),
+    ).fetchall()
+    return count, rows
 
 
 def public_rooms(db: Connection, limit: int = 200) -> list[tuple[int, str, int]]:

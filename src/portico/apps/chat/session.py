@@ -6,6 +6,7 @@
       get       a part of the log -> page
       mark      how far it has read -> st to the others
       typ       -> st to the others
+      view      which conversation is open -> st with how many are there
       ask       an operation by its name -> ok or err
 
 Nothing but hello is taken before hello. What a client may ask for is decided where it is done, by the log and by each
@@ -20,8 +21,9 @@ from typing import Any, Final, NamedTuple
 
 from portico.apps.chat import frames, log
 from portico.apps.chat.events import MAX_TEXT, Claim, Entry, Rejected, check
-from portico.apps.chat.frames import Ask, Get, Hello, Mark, Pong, Request, Send, Typing
+from portico.apps.chat.frames import Ask, Get, Hello, Mark, Pong, Request, Send, Typing, View
 from portico.apps.chat.hub import Hub, Reader, Wire
+from portico.apps.chat.presence import MAX_TOLD, Presence
 
 Operation = Callable[["Session", frames.Frame], Awaitable[Mapping[str, Any]]]
 AUTH: Final = "auth"
@@ -41,7 +43,7 @@ class House(NamedTuple):
 
     recognise: finds out whose token it is; raises Rejected "auth". conversations: those of a person, with the last seq
     of each that it has read. operations: what `ask` can ask, by name. may: whether a person may do one more thing of a
-    kind now; returns how many seconds to wait, 0 for yes.
+    kind now; returns how many seconds to wait, 0 for yes. presence: who is told of as being here.
     """
 
     hub: Hub
@@ -49,6 +51,7 @@ class House(NamedTuple):
     conversations: Callable[[int], Awaitable[Mapping[int, int]]]
     operations: Mapping[str, Operation]
     may: Callable[[Me, str], float]
+    presence: Presence
 
 
 class Session:
@@ -98,6 +101,9 @@ class Session:
             self.house.hub.run(self._mark(self.me, request))
         elif isinstance(request, Typing):
             self._pass_on(self.me, request.conversation, frames.write("st", c=request.conversation, typ=self.me.person))
+        elif isinstance(request, View):
+            if self.reader is not None:
+                self.house.presence.look(self.reader, request.conversation)
         else:
             assert isinstance(request, Pong), "the last of the kinds of requests"
 
@@ -124,6 +130,7 @@ class Session:
         for conversation in read:
             await house.hub.enter(self.reader, conversation, None if why else hello.have.get(conversation))
             self.say(frames.write("st", c=conversation, read={str(me.person): read[conversation]}))
+        house.presence.come(self.reader, self._via)
         self.reader.pump()
 
     async def _unknown(self, me: Me, hello: Hello) -> str:
@@ -187,13 +194,15 @@ class Session:
         except Rejected as exc:
             self.say(frames.write_rejection("err", exc, c=mark.conversation))
             return
-        self._pass_on(me, mark.conversation, frames.write("st", c=mark.conversation, read={str(me.person): read}))
+        frame = frames.write("st", c=mark.conversation, read={str(me.person): read})
+        self.house.hub.tell([me.person], frame)  # for the person's other devices
+        self._pass_on(me, mark.conversation, frame)
 
     def _pass_on(self, me: Me, conversation: int, frame: str) -> None:
-        """Tell the others in a conversation, if the sender is in it now."""
+        """Tell the others in a conversation, if the sender is in it now; where very many are, nobody looks at it."""
         room = self.house.hub.rooms.get(conversation)
         seat = room.seats.get(me.person) if room is not None else None
-        if room is not None and seat is not None and seat.until is None:
+        if room is not None and seat is not None and seat.until is None and len(room.seats) <= MAX_TOLD:
             there = [person for person, other in room.seats.items() if other.until is None and person != me.person]
             self.house.hub.tell(there, frame)
 
