@@ -20,7 +20,7 @@ from portico.apps.chat.events import Entry, Rejected
 from portico.apps.chat.log import Change, membership, put
 from portico.apps.chat.notes import MAX_NOTE, Edit, Run, apply, credit, growth, reach, transform, without
 
-KEPT_EDITS: Final = 1_000
+KEPT_EDITS: Final = 5_000
 TEXT_EVERY: Final = 50  # edits between two texts that are stored whole
 MAX_SENT: Final = 100_000  # characters of edits; where more are missing, the text itself is shorter
 TOLD_EVERY_MS: Final = 3_600_000

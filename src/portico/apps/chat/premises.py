@@ -24,6 +24,7 @@ from portico.apps.chat.files import Files
 from portico.apps.chat.house import open_house
 from portico.apps.chat.limits import Limits
 from portico.apps.chat.lines import VIA, lines_service
+from portico.apps.chat.note_operations import Notes
 from portico.apps.chat.operations import operations
 from portico.apps.chat.passwords import hash_password, is_password
 from portico.apps.chat.retention import Eraser, keep_tidy
@@ -60,6 +61,7 @@ class Premises:
         house = open_house(folder, self._run, may=self.limits.may, is_fast=is_fast)
         self.store: Store = house.hub.store
         self.desk = Desk(house.hub)
+        self.notes = Notes(house.hub)
         self.files = Files(self.store, folder, self.limits)
         self.house: House = house._replace(operations=self._operations(folder))
         self._gate = Gate(is_password, self.limits.may_from, hash_password, links.redeem)
@@ -76,6 +78,7 @@ class Premises:
             export.OPERATIONS,
             self.files.operations(),
             admin.operations(),
+            self.notes.operations(),
             desk_operations.operations(self.desk),
         ):
             table.update(more)
