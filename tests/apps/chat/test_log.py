@@ -109,6 +109,19 @@ def test_pages(ledger: Ledger) -> None:
     assert log.read_for(ledger.db, one, room, 5_000).events == []
 
 
+def test_what_has_arrived_is_noted_beside_what_was_read(ledger: Ledger) -> None:
+    one = ledger.person("a")
+    room = ledger.room(one)
+    ledger.say(one, room, "1")
+    ledger.say(one, room, "2")
+    assert log.mark_got(ledger.db, one, room, 2) == 2
+    assert log.mark(ledger.db, one, room, 1) == 1
+    assert log.mark_got(ledger.db, one, room, 1) == 2
+    assert log.mark_got(ledger.db, one, room, 99) == 3
+    with rejected("forbidden"):
+        log.mark_got(ledger.db, ledger.person("b"), room, 1)
+
+
 def test_how_far_one_has_read_never_goes_back(ledger: Ledger) -> None:
     one = ledger.person("a")
     room = ledger.room(one)
@@ -116,6 +129,7 @@ def test_how_far_one_has_read_never_goes_back(ledger: Ledger) -> None:
     assert log.mark(ledger.db, one, room, 1) == 1
     assert log.mark(ledger.db, one, room, 99) == 2
     assert log.mark(ledger.db, one, room, 1) == 2
+    assert log.mark_got(ledger.db, one, room, 1) == 2
     with rejected("forbidden"):
         log.mark(ledger.db, ledger.person("b"), room, 1)
 

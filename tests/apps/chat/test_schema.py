@@ -42,3 +42,11 @@ def test_the_database_of_a_newer_version(tmp_path: Path) -> None:
         db.execute("UPDATE meta SET value = ? WHERE key = 'version'", (str(VERSION + 1),))
         with pytest.raises(ConfigError, match=f"of version {VERSION + 1}, this program of version {VERSION}"):
             prepare(db)
+
+
+def test_a_database_from_before_it_was_noted_what_has_arrived(tmp_path: Path) -> None:
+    with connect(tmp_path / "a") as db:
+        prepare(db)
+        db.execute("ALTER TABLE member DROP COLUMN got")
+        prepare(db)
+        assert "got" in {row[1] for row in db.execute("PRAGMA table_info(member)")}

@@ -205,10 +205,12 @@ def test_how_far_and_who_writes_is_told_the_others(tmp_path: Path) -> None:
             ann,
             {"t": "mark", "c": scene.room, "read": 2},
             {"t": "typ", "c": scene.room},
+            {"t": "mark", "c": scene.room, "got": 1},
             {"t": "mark", "c": 99, "read": 1},
             {"t": "typ", "c": 99},
         )
         assert {"t": "st", "c": scene.room, "read": {"1": 2}} in second.frames
+        assert {"t": "st", "c": scene.room, "got": {"1": 2}} in second.frames
         assert {"t": "st", "c": scene.room, "typ": 1} in second.frames
         assert [frame["code"] for frame in first.of("err")] == ["forbidden"]
         _, again = await scene.come(scene.tokens[0])

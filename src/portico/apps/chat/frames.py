@@ -7,15 +7,16 @@ to say. Out: text. The same frames go over WebSocket and, after `/json on`, over
     hello  v tok epoch have                    welcome epoch me now max_text
     send   cid c k b ref                       ack cid c s at dup      nack cid code why retry
     get    id c after | before, limit          page id c ev first head
-    mark   c read                              sync c ev first head limited      reset why
+    mark   c read | got                        sync c ev first head limited      reset why
     typ    c                                   ev c s at f k b ref via
-    view   c                                   st c read typ here desk           st online via people
+    view   c                                   st c read got typ here desk       st online via people
     ask    id op ...                           ok id ...               err id code why retry
     pong                                       ping                              bye code why
 
-`st` tells how things stand, and is no event: read {person: seq} and typ, of others in a conversation; here, how many of
-it are here, to who views it; online {person: true} and via {person: [transport]}, of those one talks with; people, a
-card that has changed. `view` says which conversation a person has open, with c 0 for none.
+`st` tells how things stand, and is no event: read and got {person: seq} and typ, of others in a conversation; here, how
+many of it are here, to who views it; online {person: true} and via {person: [transport]}, of those one talks with;
+people, a card that has changed. `view` says which conversation a person has open, with c 0 for none; `mark got` what
+has arrived and is not in front of anybody yet.
 
 Unknown members of a frame are passed over; an unknown `t` is an error. Numbers are whole and below 2**53.
 """
@@ -61,10 +62,11 @@ class Get(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """How far a person has read."""
+    """How far a person has read, or how far it has arrived. One of them is None."""
 
     conversation: int
-    read: int
+    read: int | None
+    got: int | None
 
 
 class Typing(NamedTuple):
@@ -162,11 +164,17 @@ def _get(frame: Frame) -> Get:
     return Get(number(frame, "id"), number(frame, "c"), after, before, limit)
 
 
+def _mark(frame: Frame) -> Mark:
+    if "got" in frame and "read" not in frame:
+        return Mark(number(frame, "c"), None, number(frame, "got", least=0))
+    return Mark(number(frame, "c"), number(frame, "read", least=0), None)
+
+
 _READERS: Final[dict[str, Callable[[Frame], Request]]] = {
     "hello": _hello,
     "send": _send,
     "get": _get,
-    "mark": lambda frame: Mark(number(frame, "c"), number(frame, "read", least=0)),
+    "mark": _mark,
     "typ": lambda frame: Typing(number(frame, "c")),
     "view": lambda frame: View(number(frame, "c", least=0)),
     "ask": lambda frame: Ask(number(frame, "id"), text(frame, "op", most=40), frame),

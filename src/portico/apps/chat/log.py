@@ -213,10 +213,21 @@ def _event(db: Connection, conversation: int, seq: int) -> Event | None:
 
 
 def mark(db: Connection, person: int, conversation: int, read: int) -> int:
-    """Note how far a member has read; it never goes back. Returns how far that is now."""
+    """Note how far a member has read, and so has got; it never goes back. Returns how far that is now."""
     _, head = bounds_for(db, person, conversation)
     row = db.execute(
-        "UPDATE member SET read = max(read, min(?, ?)) WHERE conversation = ? AND person = ? RETURNING read",
-        (read, head, conversation, person),
+        "UPDATE member SET read = max(read, :seq), got = max(got, read, :seq) "
+        "WHERE conversation = :place AND person = :person RETURNING read",
+        {"seq": min(read, head), "place": conversation, "person": person},
+    ).fetchone()
+    return int(row[0])
+
+
+def mark_got(db: Connection, person: int, conversation: int, got: int) -> int:
+    """Note what has arrived at a member, read or not; it never goes back. Returns how far that is now."""
+    _, head = bounds_for(db, person, conversation)
+    row = db.execute(
+        "UPDATE member SET got = max(got, read, ?) WHERE conversation = ? AND person = ? RETURNING got",
+        (min(got, head), conversation, person),
     ).fetchone()
     return int(row[0])

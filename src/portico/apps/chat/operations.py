@@ -275,11 +275,11 @@ async def retitle(session: Session, frame: Frame) -> Answer:
 
 
 async def list_members(session: Session, frame: Frame) -> Answer:
-    """List who is in a conversation that one is in, how far each has read, and how many they are."""
+    """List who is in a conversation that one is in and how far each has read; say how many they are."""
     own, conversation = myself(session), number(frame, "c")
     limit = min(number(frame, "limit"), rooms.MAX_MEMBERS) if "limit" in frame else rooms.MAX_MEMBERS
 
-    def read(db: Connection) -> tuple[str, int, list[tuple[int, str, str, str, int]]]:
+    def read(db: Connection) -> tuple[str, int, list[tuple[int, str, str, str, int, int]]]:
         mine = log.membership(db, conversation, own.person)
         if mine is None or mine.until is not None:
             raise Rejected("forbidden", "you are not in this conversation")
@@ -288,8 +288,8 @@ async def list_members(session: Session, frame: Frame) -> Answer:
     role, count, found = await session.house.hub.store.read(read)
     presence = session.house.presence
     cards = [
-        {"id": one, "name": name, "role": theirs, "kind": kind, "read": seq, **presence.card(one)}
-        for one, name, theirs, kind, seq in found
+        {"id": one, "name": name, "role": theirs, "kind": kind, "read": read, "got": got, **presence.card(one)}
+        for one, name, theirs, kind, read, got in found
     ]
     return {"members": cards, "count": count, "here": presence.count(conversation), "role": role}
 

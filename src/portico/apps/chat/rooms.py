@@ -156,11 +156,11 @@ def _summary(db: Connection, person: int, row: tuple[int, str, str, int, int, in
     return Summary(number, kind, title, bool(is_public), head, read, bool(is_muted), bool(has_left), others)
 
 
-def members_of(db: Connection, number: int, limit: int) -> tuple[int, list[tuple[int, str, str, str, int]]]:
-    """Return how many are in a conversation; and id, name, role, kind and what was read of the first, by name."""
+def members_of(db: Connection, number: int, limit: int) -> tuple[int, list[tuple[int, str, str, str, int, int]]]:
+    """Return how many are in a conversation; and of the first by name: id, name, role, kind, what was read, and got."""
     (count,) = db.execute("SELECT count(*) FROM member WHERE conversation = ? AND until IS NULL", (number,)).fetchone()
     rows = db.execute(
-        "SELECT person.id, name, role, kind, read FROM member JOIN person ON person.id = member.person "
+        "SELECT person.id, name, role, kind, read, got FROM member JOIN person ON person.id = member.person "
         "WHERE conversation = ? AND until IS NULL ORDER BY name, person.id LIMIT ?",
         (number, limit),
     ).fetchall()

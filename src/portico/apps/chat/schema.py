@@ -68,6 +68,7 @@ CREATE TABLE member (
     since INTEGER NOT NULL DEFAULT 1,
     until INTEGER,
     read INTEGER NOT NULL DEFAULT 0,
+    got INTEGER NOT NULL DEFAULT 0,
     is_muted INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (conversation, person)
 ) STRICT, WITHOUT ROWID;
@@ -106,6 +107,8 @@ def prepare(connection: sqlite3.Connection) -> str:
         raise ConfigError(f"the database is of version {values.get('version')}, this program of version {VERSION}")
     if tables and "note" not in tables:  # made before there were notes
         connection.executescript(f"BEGIN;{NOTE_TABLES}COMMIT;")
+    if "got" not in {row[1] for row in connection.execute("PRAGMA table_info(member)")}:
+        connection.execute("ALTER TABLE member ADD COLUMN got INTEGER NOT NULL DEFAULT 0")
     if is_old(row[1] for row in connection.execute("PRAGMA table_info(desk_case)")):
         connection.executescript(UPGRADE)
     return str(values["epoch"])

@@ -4,7 +4,7 @@
       hello     who it is -> welcome, or reset; each of its conversations is entered, and synced by the hub
       send      store -> ack or nack; the order of sends is the order of the log
       get       a part of the log -> page
-      mark      how far it has read -> st to the others
+      mark      how far it has read, or has got -> st to the others
       typ       -> st to the others
       view      which conversation is open -> st with how many are there
       ask       an operation by its name -> ok or err
@@ -187,14 +187,14 @@ class Session:
         return frames.write_events("page", events, id=get.number, c=get.conversation, first=span.first, head=span.head)
 
     async def _mark(self, me: Me, mark: Mark) -> None:
+        is_read = mark.read is not None
+        note, seq = (log.mark, mark.read) if mark.read is not None else (log.mark_got, mark.got or 0)
         try:
-            read = await self.house.hub.store.write(
-                lambda change: log.mark(change.db, me.person, mark.conversation, mark.read)
-            )
+            seq = await self.house.hub.store.write(lambda change: note(change.db, me.person, mark.conversation, seq))
         except Rejected as exc:
             self.say(frames.write_rejection("err", exc, c=mark.conversation))
             return
-        frame = frames.write("st", c=mark.conversation, read={str(me.person): read})
+        frame = frames.write("st", c=mark.conversation, **{"read" if is_read else "got": {str(me.person): seq}})
         self.house.hub.tell([me.person], frame)  # for the person's other devices
         self._pass_on(me, mark.conversation, frame)
 
