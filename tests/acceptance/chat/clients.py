@@ -12,7 +12,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, NamedTuple, cast
 
@@ -220,9 +220,11 @@ class JsonClient(FrameClient):
     async def read(self) -> str:
         """Wait for the next text; "" at the end. What comes before the first frame is for people."""
         line = b"*"
-        while line and not line.startswith(b"{"):
-            with suppress(ConnectionError):
+        try:
+            while line and not line.startswith(b"{"):
                 line = await self._reader.readline()
+        except ConnectionError:
+            return ""
         return line.decode()
 
     def reset(self) -> None:

@@ -11,22 +11,12 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
+from tests.acceptance.chat import pace
 from tests.acceptance.chat.acting import acted
 from tests.acceptance.chat.clients import SocketClient, become_visitor, socket_client
 from tests.acceptance.chat.process import Chat
 from tests.acceptance.chat.text_clients import netcat, program
-from tests.acceptance.chat.visitors import (
-    GUEST_BURST,
-    GUEST_PER_S,
-    STAFF_BURST,
-    STAFF_PER_S,
-    Browser,
-    Numbering,
-    Pace,
-    Plain,
-    Terminal,
-    Visitor,
-)
+from tests.acceptance.chat.visitors import Browser, Numbering, Plain, Terminal, Visitor
 
 MESSAGES = int(os.environ.get("PORTICO_TEST_MESSAGES", "360"))
 LONGEST_S = 60.0 + MESSAGES / 20
@@ -97,16 +87,16 @@ async def talk(desk: Desk, chance: random.Random, count: int) -> tuple[dict[str,
     answered: dict[str, list[str]] = {name: [] for name in served}
 
     async def ask(name: str, most: int) -> None:
-        pace, alphabet = Pace(GUEST_PER_S, GUEST_BURST), COMMON if name == "B" else COMMON + RARE
+        breath, alphabet = pace.guest(), COMMON if name == "B" else COMMON + RARE
         for number in range(1, most + 1):
-            await pace.turn()
+            await breath.turn()
             said[name].append(text_of(chance, name, number, alphabet))
             await desk.visitors[name].say(said[name][-1])
 
     async def answer(most: int) -> None:
-        pace = Pace(STAFF_PER_S, STAFF_BURST)
+        breath = pace.member()
         for number in range(1, most + 1):
-            await pace.turn()
+            await breath.turn()
             name = chance.choice(served)
             text = text_of(chance, name, number, COMMON + RARE)
             if number % 20 == 0:

@@ -7,12 +7,15 @@ Every wait has a deadline.
 """
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 
 from tests.acceptance.chat.clients import PATIENCE_S, Door
+
+_OF_SERVER = re.compile("#s[0-9]")
 
 
 class Netcat:
@@ -108,7 +111,7 @@ class Program(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: object) -> None:
         """Take a datagram."""
         text = data.decode(self._encoding)
-        if self._answers and text.startswith("#s"):
+        if self._answers and _OF_SERVER.match(text):
             self.send(f"{text.partition(' ')[0]} ok")
         self.datagrams.append(text)
         self._news.set()

@@ -8,35 +8,11 @@
 In: texts. Out: `told`, from everything that was shown to the visitor, with nothing left out.
 """
 
-import asyncio
 import re
 from typing import Protocol
 
 from tests.acceptance.chat.clients import SocketClient
 from tests.acceptance.chat.text_clients import Netcat, Program
-
-# What a guest may say and not be asked to slow down, and a little less; see apps.chat.limits.
-GUEST_PER_S = 4.7
-STAFF_PER_S = 19.0
-GUEST_BURST = 15
-STAFF_BURST = 50
-
-
-class Pace:
-    """Has somebody speak no faster than the server takes it."""
-
-    def __init__(self, per_s: float, burst: int) -> None:
-        self._burst = burst
-        self._per_s = per_s
-        self._said = 0
-        self._began_s = 0.0
-
-    async def turn(self) -> None:
-        """Wait for one's turn."""
-        now_s = asyncio.get_running_loop().time()
-        self._began_s = self._began_s or now_s
-        self._said += 1
-        await asyncio.sleep(max(0.0, self._began_s + (self._said - self._burst) / self._per_s - now_s))
 
 
 class Visitor(Protocol):
