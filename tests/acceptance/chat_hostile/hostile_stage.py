@@ -170,6 +170,7 @@ class Chat:
             proxy=None,
             additional_headers={name.replace("_", "-"): value for name, value in fields.items()},
             open_timeout=PATIENCE_S,
+            ping_interval=None,
             close_timeout=PATIENCE_S,
         )
 
@@ -239,8 +240,13 @@ class Somebody:
         return self.answer(number)
 
     def answer(self, number: int) -> Frame:
-        """Wait for what answers a question."""
-        return self.heard(lambda frame: frame.get("id") == number and frame["t"] in ("ok", "err", "page"))
+        """Wait for what answers a question, which has no number where the question was not even a frame."""
+
+        def is_it(frame: Frame) -> bool:
+            is_unread = frame["t"] == "err" and not frame.keys() & {"id", "c"}
+            return is_unread or (frame.get("id") == number and frame["t"] in ("ok", "err", "page"))
+
+        return self.heard(is_it)
 
     def say(self, conversation: int, text: str, **more: Any) -> Frame:
         """Send a message; return its ack or nack."""
@@ -331,12 +337,14 @@ class Crowd:
         self.received: list[str] = []
         self.somebody: Somebody
 
-    def ask(self, op: str, /, **arguments: Any) -> Frame:
-        """Have somebody ask."""
+    def ask(self, op: str, beside: Frame | None = None, /, **arguments: Any) -> Frame:
+        """Have somebody ask. beside: a frame that is sent before, and may be answered in any way."""
         if not self._left:
             self.renew()
         self._left -= 1
         try:
+            if beside is not None:
+                self.somebody.send(beside)
             return self.somebody.ask(op, **arguments)
         except ConnectionClosed:  # signed out by what was asked, as it should be
             self._left = 0
