@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
 
-from portico.apps.chat import audit, contacts, desk_operations, desk_settings, desk_views, export, links
+from portico.apps.chat import audit, contacts, desk_operations, desk_settings, desk_views, diagnosis, export, links
 from portico.apps.chat.admin import Admin
 from portico.apps.chat.datagrams import Correspondence
 from portico.apps.chat.desk import Desk
@@ -78,6 +78,7 @@ class Premises:
             export.OPERATIONS,
             self.files.operations(),
             admin.operations(),
+            diagnosis.operations(folder),
             self.notes.operations(),
             desk_operations.operations(self.desk),
             desk_views.operations(self.desk, desk_views.Onlookers()),
