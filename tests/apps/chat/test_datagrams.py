@@ -1,5 +1,7 @@
 """The chat over UDP: programs of the course, programs that number and acknowledge, strangers."""
 
+import asyncio
+
 import pytest
 from tests.apps.chat.text_stage import Netcat, Sender, TextStage, acted
 
@@ -210,6 +212,18 @@ async def test_asking_for_everything_behind_a_number(stage: TextStage) -> None:
     assert "#have ok" in found
     sender.send(f"#s{seqs[0]} ok")
     await sender.until(f"#s{seqs[1]} two")
+
+
+@acted
+async def test_what_is_not_acknowledged_when_the_server_stops_waits_in_the_log(stage: TextStage) -> None:
+    sender, _ = await talking(stage, text="#1 hello")
+    await sender.receive()
+    (writing,) = [task for task in asyncio.all_tasks() if "Correspondent._write" in repr(task.get_coro())]
+    assert stage._datagrams is not None
+    await stage._datagrams.drain(10)
+    await stage.say(1, 1, "too late")
+    await asyncio.wait((writing,), timeout=10)
+    assert writing.exception() is None
 
 
 @acted

@@ -36,6 +36,7 @@ from portico.apps.chat.log import Change
 from portico.apps.chat.session import Me
 from portico.apps.chat.talker import Manner, Setting, Talker
 from portico.apps.chat.wording import Frame, parse_event, plain_text
+from portico.errors import UsageError
 from portico.server.buckets import Reach, reach_of
 from portico.server.peer import Peer
 from portico.server.service import DatagramService
@@ -321,6 +322,8 @@ class Correspondent:
                     elif not await self._tell(parse_event(item)):
                         return
                 self._wire.wrote(items)
+        except UsageError:  # the sockets are closed, since the server stops: what is left waits in the log
+            return
         finally:
             self._talker.close()
             self._book.forget(self)
