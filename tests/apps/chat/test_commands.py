@@ -204,7 +204,7 @@ async def test_the_place_in_the_queue(stage: TextStage) -> None:
     found = await agent.until("  #3 guest-2 waits, /take 3: hello")
     assert "  #1 guest-1 waits, /take 1: hello" in found
     await agent.type("/take 9", "/take guest-2", "/queue", "/close", "/take", "/take")
-    assert "*** There is no conversation 9 of yours; /list shows all" in await agent.until("You talk to guest-2 now.")
+    assert "*** there is no visitor's conversation of this number" in await agent.until("You talk to guest-2 now.")
     await agent.until("You talk to guest-1 now.")
     assert await agent.line() == "*** Nobody waits."
     await agent.type("/queue")
@@ -217,7 +217,9 @@ async def test_a_visitor_is_handed_on(stage: TextStage) -> None:
     other = await stage.come("agent", "Zhou")
     await other.play("""
         > /take 1
-        < *** There is no conversation 1 of yours; /list shows all
+        < *** taken by Wang
+        > /take one
+        < *** There is no conversation one of yours; /list shows all
     """)
     await agent.type("/transfer Nobody", "/transfer Zhou")
     assert "*** Nobody here is called Nobody" in await agent.until("Zhou is asked to take over")

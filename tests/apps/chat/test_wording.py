@@ -94,3 +94,9 @@ def test_reasons() -> None:
     assert reason("rate", "too many", "en") == "too many"
     assert reason("rate", "too many", "zh") == "太快了，请慢一点"
     assert reason("other", "something else", "zh") == "something else"
+
+
+def test_who_has_taken_a_visitor_is_said_in_both_languages() -> None:
+    assert reason("taken", "taken by Wang", "en") == "taken by Wang"
+    assert reason("taken", "taken by Wang", "zh") == "已由 Wang 接待"
+    assert reason("taken", "the login li is somebody else's; choose another", "zh") == "已被他人占用或接待"

@@ -289,7 +289,9 @@ async def queue(talker: Talker, rest: str) -> None:
 
 async def take(talker: Talker, rest: str) -> None:
     """Have a visitor who waits, or whom a colleague hands on: the one of a number, or the first."""
-    items = await talker.waiting()
+    items, number = await talker.waiting(), rest.removeprefix("#")
+    if number.isascii() and number.isdigit() and all(str(item["c"]) != number for item in items):
+        await talker.ask("desk.take", c=int(number[:15]), rev=0)  # somebody was faster: the refusal says who
     item = _item(talker, items, rest) if rest else next(iter(items), None)
     if item is None:
         talker.tell("nobody_waits")

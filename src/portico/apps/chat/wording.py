@@ -112,6 +112,9 @@ _REASONS_ZH: Final[Mapping[str, str]] = {
 }
 
 
+_TAKEN_BY: Final = "taken by "
+
+
 def phrase(name: str, language: str, /, **values: object) -> str:
     """Return a phrase. name: a row of the table. language: one of LANGUAGES."""
     return _PHRASES[name][LANGUAGES.index(language)].format(**values)
@@ -119,7 +122,11 @@ def phrase(name: str, language: str, /, **values: object) -> str:
 
 def reason(code: str, why: str, language: str) -> str:
     """Return why something is not done. code: the word for programs. why: the line for people, in English."""
-    return _REASONS_ZH.get(code, why) if language == "zh" else why
+    if language != "zh":
+        return why
+    if code == "taken" and why.startswith(_TAKEN_BY):  # by whom is what counts
+        return f"已由 {why.removeprefix(_TAKEN_BY)} 接待"
+    return _REASONS_ZH.get(code, why)
 
 
 def clock(at_ms: int, zone: tzinfo | None) -> str:
