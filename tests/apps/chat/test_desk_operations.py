@@ -13,6 +13,7 @@ from portico.apps.chat.desk_operations import OPERATIONS
 from portico.apps.chat.limits import Limits
 from portico.apps.chat.log import Change
 from portico.apps.chat.operations import operations as operations_of_the_chat
+from portico.apps.chat.session import Me
 
 CANARY = "the canary sings"
 
@@ -377,5 +378,26 @@ def test_what_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
             assert code(await vic.ask(op, **arguments)) == why, (op, arguments)
         count = await world.house.hub.store.read(lambda db: db.execute("SELECT count(*) FROM desk_case").fetchone()[0])
         assert count == 0
+
+    in_world(tmp_path, work)
+
+
+def test_one_new_conversation_after_the_other_is_too_many(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        vic = await world.come("visitor", "Vic")
+        asked: list[str] = []
+
+        def may(me: Me, kind: str) -> float:
+            asked.append(kind)
+            return 60.0 if asked.count("start") > 2 and kind == "start" else 0.0
+
+        vic.session.house = vic.session.house._replace(may=may)
+        for op, arguments in (("desk.start", {}), ("desk.form", {"text": "x"})):
+            c = (await vic.ask(op, **arguments))["c"]
+            assert (await vic.ask("desk.start"))["c"] == c  # which is no new one
+            await vic.ask("desk.close", c=c)
+        for op, arguments in (("desk.start", {}), ("desk.form", {"text": "x"})):
+            answer = await vic.ask(op, **arguments)
+            assert (code(answer), answer["retry"]) == ("rate", 60.0)
 
     in_world(tmp_path, work)

@@ -158,3 +158,14 @@ async def test_who_signs_out_is_known_no_more_on_this_device(stage: WebStage) ->
     assert stage.house.hub.readers == {}
     assert (await refused(stage.house.recognise(token)))[0] == "auth"
     assert (await stage.house.recognise(other)).person == person
+
+
+@acted()
+async def test_a_session_whose_wire_is_slow_is_signed_out_at_once_as_well(stage: WebStage) -> None:
+    door = entrance(stage, end_device=stage.limits.end_device)
+    me = await stage.house.recognise(await stage.device(await account(stage)))
+    assert stage.house.may(me, "send") == 0.0
+    await door.sign_out(me)
+    with pytest.raises(Rejected) as caught:
+        stage.house.may(me, "send")
+    assert caught.value.code == "auth"

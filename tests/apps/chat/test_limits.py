@@ -233,3 +233,34 @@ def test_nobody_gets_more_than_the_rate_and_a_burst(turns: list[tuple[float, int
         count += sum(limits.may(GUEST, "send") == 0.0 for _ in range(tries))
     rate = module._OF_GUESTS["send"]
     assert count <= rate.burst + rate.per_s * (clock.now_s - begun_s) + 1e-6
+
+
+@pytest.mark.parametrize(("me", "burst"), [(USER, 20), (GUEST, 5)])
+def test_new_conversations_with_the_desk_are_few(me: Me, burst: int) -> None:
+    clock = Clock()
+    limits = clock.limits()
+    assert taken(limits, me, "start") == burst
+    clock.now_s += 120
+    assert limits.may(me, "start") == 0.0
+
+
+@pytest.mark.parametrize("kind", ["signin", "link"])
+def test_whoever_goes_on_guessing_waits_for_longer_each_time(kind: str) -> None:
+    clock = Clock()
+    limits = clock.limits()
+    taken_from(limits, PUBLIC, kind)
+    waits = []
+    for _ in range(10):
+        while (wait_s := limits.may_from(PUBLIC, kind)) < MUTE_S:
+            pass
+        waits.append(wait_s)
+        clock.now_s += wait_s
+    assert waits == [MUTE_S * 2 ** min(number, 7) for number in range(10)]
+    clock.now_s += 600
+    assert limits.may_from(PUBLIC, kind) == 0.0
+    assert limits.may_from("198.51.100.1", kind) == 0.0
+
+
+def test_nobody_can_lock_a_login_for_long() -> None:
+    limits = Clock().limits()
+    assert max(limits.may_from("login:admin", "signin") for _ in range(10_000)) <= MUTE_S

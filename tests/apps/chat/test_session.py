@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from portico.apps.chat import people, rooms
+from portico.apps.chat.events import Rejected
 from portico.apps.chat.house import open_house
 from portico.apps.chat.hub import Seat
 from portico.apps.chat.log import Change
@@ -142,6 +143,11 @@ def test_resume(tmp_path: Path) -> None:
             lost = [{"t": "reset", "why": "ahead"}] if "99" not in ahead else []
             assert third.of("reset") == lost
             assert [event["s"] for event in third.of("sync")[0]["ev"]] == (list(range(1, 8)) if lost else [])
+        _, fresh = await scene.come(scene.tokens[1], recent=3)
+        assert [event["s"] for event in fresh.of("sync")[0]["ev"]] == [5, 6, 7]
+        assert (fresh.of("sync")[0]["first"], fresh.of("sync")[0].get("limited")) == (1, None)
+        _, old = await scene.come(scene.tokens[1], recent=3, have={str(scene.room): 2})
+        assert [event["s"] for event in old.of("sync")[0]["ev"]] == [3, 4, 5, 6, 7]
         ann.end()
         ann.end()
 
@@ -254,5 +260,43 @@ def test_refusals_and_rates(tmp_path: Path) -> None:
         await scene.say(ann, message(scene, "too fast"), {"t": "get", "id": 1, "c": scene.room, "after": 0})
         assert (line.of("nack")[-1]["code"], line.of("nack")[-1]["retry"]) == ("rate", 1.5)
         assert line.of("err")[-1]["code"] == "rate"
+
+    play(tmp_path, work)
+
+
+def test_how_far_one_is_is_written_once_however_often_it_is_said_meanwhile(tmp_path: Path) -> None:
+    async def work(scene: Scene) -> None:
+        ann, line = await scene.come(scene.tokens[0])
+        asked: list[str] = []
+
+        def may(me: Me, kind: str) -> float:
+            asked.append(kind)
+            return 0.0
+
+        scene.may = may
+        marks = [{"t": "mark", "c": scene.room, "read": read} for read in (0, 2, 1, 0) * 15]
+        await scene.say(ann, *marks)
+        assert asked == ["mark"]
+        assert line.of("st")[-1]["read"] == {"1": 2}
+
+    play(tmp_path, work)
+
+
+def test_what_is_shown_and_not_kept_is_left_out_where_there_is_too_much(tmp_path: Path) -> None:
+    async def work(scene: Scene) -> None:
+        ann, first = await scene.come(scene.tokens[0])
+        _, second = await scene.come(scene.tokens[1])
+        scene.may = lambda me, kind: float(kind in ("typ", "mark"))
+        shown = ({"t": "typ", "c": scene.room}, {"t": "view", "c": scene.room})
+        await scene.say(ann, *shown, {"t": "mark", "c": scene.room, "read": 1})
+        assert not [frame for frame in (*first.frames, *second.frames) if "typ" in frame or "here" in frame]
+        assert [frame["code"] for frame in first.of("err")] == ["rate"]
+
+        def blocked(me: Me, kind: str) -> float:
+            raise Rejected("blocked", "you have been blocked here")
+
+        scene.may = blocked
+        await scene.say(ann, *shown)
+        assert not [frame for frame in (*first.frames, *second.frames) if "typ" in frame or "here" in frame]
 
     play(tmp_path, work)

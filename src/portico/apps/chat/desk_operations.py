@@ -67,6 +67,7 @@ async def start(desk: Desk, session: Session, frame: Frame) -> Answer:
     own = myself(session).person
     name, page = _name(frame), _page(frame)
     queue = _optional(frame, "queue")
+    await _check_start(desk, session)
 
     def write(change: Change) -> Answer:
         if name is not None:
@@ -83,6 +84,7 @@ async def form(desk: Desk, session: Session, frame: Frame) -> Answer:
     text = frames.text(frame, "text", most=MAX_TEXT)
     contact, name, page = _line(frame, "contact", most=cases.MAX_CONTACT), _name(frame), _page(frame)
     queue = _optional(frame, "queue")
+    await _check_start(desk, session)
 
     def write(change: Change) -> Answer:
         if name is not None:
@@ -93,6 +95,15 @@ async def form(desk: Desk, session: Session, frame: Frame) -> Answer:
         return {"c": case.conversation, "s": event.seq, **_standing(change.db, case, change.now_ms, frozenset())}
 
     return await desk.hub.store.write(write)
+
+
+async def _check_start(desk: Desk, session: Session) -> None:
+    """Raise Rejected "rate" for one new conversation after the other: each of them is somebody's work."""
+    me = myself(session)
+    if await desk.hub.store.read(lambda db: cases.unfinished(db, me.person)) is None:
+        wait_s = session.house.may(me, "start")
+        if wait_s:
+            raise Rejected("rate", "too many conversations; go on with the last one", retry_s=wait_s)
 
 
 async def rate(desk: Desk, session: Session, frame: Frame) -> Answer:

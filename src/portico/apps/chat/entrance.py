@@ -42,12 +42,14 @@ class Gate(NamedTuple):
     that is blocked.
     hash_password: makes one; raises Rejected for a password that is too weak. None: nobody can sign up.
     redeem: finds out, once, whose one-time link it is; raises Rejected. None: there are no such links.
+    end_device: takes nothing more from the sessions of a device that was signed out, by its number.
     """
 
     verify: Callable[[str, str], Awaitable[bool]]
     may: Callable[[str, str], float] = lambda who, what: 0.0
     hash_password: Callable[[str], Awaitable[str]] | None = None
     redeem: Callable[[Change, str], int] | None = None
+    end_device: Callable[[int], None] = lambda device: None
 
 
 class Caller(NamedTuple):
@@ -126,6 +128,7 @@ class Entrance:
         """Forget the device that asks; its connections are closed, and other devices say hello again."""
         hub = self._house.hub
         await self._store.write(lambda change: people.revoke(change, me.person, me.device))
+        self._gate.end_device(me.device)  # a wire that is slow hears of it late, and might go on until then
         for reader in list(hub.readers.get(me.person, ())):
             reader.say(frames.write("bye", code=SIGNED_OUT, why="signed out; say hello again"))
             hub.leave(reader)

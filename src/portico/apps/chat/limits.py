@@ -6,7 +6,8 @@
 
 Each kind has a bucket of tokens for every person, or for every address, that fills at a rate. One's own network shares
 an address among many, so it has wider buckets there. Who asks on and on with an empty bucket is muted for a while, and
-who goes on is closed out by `is_abusive`. Time is passed in as a clock; nothing here waits.
+who goes on is closed out by `is_abusive`. An address that goes on guessing passwords is muted for twice as long each
+time. Time is passed in as a clock; nothing here waits.
 
 Invariant: a table has no more entries than its bound, whatever peers do; a full one forgets who was quiet longest.
 """
@@ -26,6 +27,8 @@ MUTE_S: Final = 30.0
 MAX_KEYS: Final = 20_000
 OWN_NETWORK_TIMES: Final = 20
 _EXCESS_TO_MUTE: Final = 50  # refusals before the bucket was full again
+_EXCESS_OF_GUESSES: Final = 10
+_MAX_DOUBLINGS: Final = 7  # to about an hour
 _MUTES_TO_CLOSE: Final = 3
 _FORGIVEN_AFTER_S: Final = 600.0
 
@@ -39,8 +42,24 @@ class Rate(NamedTuple):
 
 # Of persons: kinds of frames, and of things asked. "*" is for those who are in none of the rows.
 STAFF: Final = frozenset({"user", "agent", "admin"})
-_OF_STAFF: Final = {"send": Rate(20, 60), "get": Rate(20, 100), "ask": Rate(20, 100), "upload": Rate(1, 20)}
-_OF_GUESTS: Final = {"send": Rate(5, 20), "get": Rate(5, 50), "ask": Rate(5, 50), "upload": Rate(1 / 6, 5)}
+_OF_STAFF: Final = {
+    "send": Rate(20, 60),
+    "get": Rate(20, 100),
+    "ask": Rate(20, 100),
+    "upload": Rate(1, 20),
+    "start": Rate(1 / 30, 20),
+    "mark": Rate(100, 1_000),
+    "typ": Rate(5, 50),
+}
+_OF_GUESTS: Final = {
+    "send": Rate(5, 20),
+    "get": Rate(5, 50),
+    "ask": Rate(5, 50),
+    "upload": Rate(1 / 6, 5),
+    "start": Rate(1 / 120, 5),
+    "mark": Rate(20, 200),
+    "typ": Rate(2, 20),
+}
 # Of addresses, for those outside; one's own network has OWN_NETWORK_TIMES as much.
 _OF_ADDRESSES: Final = {
     "connect": Rate(0.5, 30),
@@ -92,7 +111,8 @@ class Limits:
     def may(self, me: Me, kind: str) -> float:
         """Tell how many seconds a person is to wait before one more of a kind, 0 for none.
 
-        kind: send, get, ask or upload. Raises Rejected: "auth" for a session whose device was revoked or whose account
+        kind: send, get, ask, upload, start (a new conversation with the desk), mark (what was read) or typ (anything
+        that is shown and not kept). Raises Rejected: "auth" for a session whose device was revoked or whose account
         has changed since, "blocked".
         """
         if me.device in self._ended or self._kinds.get(me.person, me.kind) != me.kind:
@@ -116,14 +136,16 @@ class Limits:
             return 0.0
         if reach is not Reach.PUBLIC:
             rate = Rate(rate.per_s * OWN_NETWORK_TIMES, rate.burst * OWN_NETWORK_TIMES)
-        return self._take((kind, bucket_of(host)), rate)
+        # Not for a login, which anybody could lock so for whoever has it.
+        is_guess = kind in _GUESSED and not host.startswith("login:")
+        return self._take((kind, bucket_of(host)), rate, is_guess=is_guess)
 
     def is_abusive(self, me: Me) -> bool:
         """Tell whether a person has gone on through so many mutes that its connections are to be closed."""
         found = (self._buckets.get((kind, me.person)) for kind in _OF_STAFF)
         return any(bucket is not None and bucket.mutes >= _MUTES_TO_CLOSE for bucket in found)
 
-    def _take(self, key: tuple[str, object], rate: Rate) -> float:
+    def _take(self, key: tuple[str, object], rate: Rate, *, is_guess: bool = False) -> float:
         now_s = self._clock()
         bucket = self._buckets.get(key)
         if bucket is None:
@@ -143,9 +165,9 @@ class Limits:
             bucket.tokens -= 1.0
             return 0.0
         bucket.excess += 1
-        if bucket.excess % _EXCESS_TO_MUTE == 0:
-            bucket.muted_until_s = now_s + MUTE_S
+        if bucket.excess % (_EXCESS_OF_GUESSES if is_guess else _EXCESS_TO_MUTE) == 0:
             bucket.mutes += 1
+            bucket.muted_until_s = now_s + MUTE_S * (2 ** min(bucket.mutes - 1, _MAX_DOUBLINGS) if is_guess else 1)
         return max((1.0 - bucket.tokens) / rate.per_s, bucket.muted_until_s - now_s)
 
     # who has ended

@@ -61,6 +61,7 @@ class Session:
         self.house = house
         self.me: Me | None = None
         self.reader: Reader | None = None
+        self._marks: dict[tuple[int, bool], Mark | None] = {}
         self._wire = wire
         self._via = via
 
@@ -98,11 +99,13 @@ class Session:
         elif isinstance(request, (Get, Ask)):
             self.house.hub.run(self._answer(self.me, request))
         elif isinstance(request, Mark):
-            self.house.hub.run(self._mark(self.me, request))
+            self._mark_soon(self.me, request)
         elif isinstance(request, Typing):
-            self._pass_on(self.me, request.conversation, frames.write("st", c=request.conversation, typ=self.me.person))
+            if self._may_show(self.me):
+                frame = frames.write("st", c=request.conversation, typ=self.me.person)
+                self._pass_on(self.me, request.conversation, frame)
         elif isinstance(request, View):
-            if self.reader is not None:
+            if self.reader is not None and self._may_show(self.me):
                 self.house.presence.look(self.reader, request.conversation)
         else:
             assert isinstance(request, Pong), "the last of the kinds of requests"
@@ -128,7 +131,8 @@ class Session:
             self.say(frames.write("reset", why=why))
         read = await house.conversations(me.person)
         for conversation in read:
-            await house.hub.enter(self.reader, conversation, None if why else hello.have.get(conversation))
+            have = None if why else hello.have.get(conversation)
+            await house.hub.enter(self.reader, conversation, have, recent=hello.recent)
             self.say(frames.write("st", c=conversation, read={str(me.person): read[conversation]}))
         house.presence.come(self.reader, self._via)
         self.reader.pump()
@@ -186,10 +190,28 @@ class Session:
         events = [frames.write_event(event) for event in span.events]
         return frames.write_events("page", events, id=get.number, c=get.conversation, first=span.first, head=span.head)
 
+    def _mark_soon(self, me: Me, mark: Mark) -> None:
+        """Note how far somebody is; while one note of a conversation is made, the furthest of the others waits."""
+        key = (mark.conversation, mark.read is not None)
+        is_under_way, waiting = key in self._marks, self._marks.get(key)
+        if waiting is None or (mark.read or mark.got or 0) > (waiting.read or waiting.got or 0):
+            self._marks[key] = mark
+        if not is_under_way:
+            self.house.hub.run(self._mark_all(me, key))
+
+    async def _mark_all(self, me: Me, key: tuple[int, bool]) -> None:
+        try:
+            while (mark := self._marks.get(key)) is not None:
+                self._marks[key] = None
+                await self._mark(me, mark)
+        finally:
+            del self._marks[key]
+
     async def _mark(self, me: Me, mark: Mark) -> None:
         is_read = mark.read is not None
         note, seq = (log.mark, mark.read) if mark.read is not None else (log.mark_got, mark.got or 0)
         try:
+            self._check_rate(me, "mark")
             seq = await self.house.hub.store.write(lambda change: note(change.db, me.person, mark.conversation, seq))
         except Rejected as exc:
             self.say(frames.write_rejection("err", exc, c=mark.conversation))
@@ -205,6 +227,13 @@ class Session:
         if room is not None and seat is not None and seat.until is None and len(room.seats) <= MAX_TOLD:
             there = [person for person, other in room.seats.items() if other.until is None and person != me.person]
             self.house.hub.tell(there, frame)
+
+    def _may_show(self, me: Me) -> bool:
+        """Tell whether something may be shown that nobody keeps; where it may not, nobody misses it."""
+        try:
+            return not self.house.may(me, "typ")
+        except Rejected:
+            return False
 
     def _check_rate(self, me: Me, kind: str) -> None:
         wait_s = self.house.may(me, kind)
