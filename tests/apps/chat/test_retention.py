@@ -1,13 +1,16 @@
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.apps.chat.asking import NOW_MS, Asking, asked, refusal
 
-from portico.apps.chat import log
+from portico.apps.chat import cases, log
+from portico.apps.chat.cases import Case
 from portico.apps.chat.house import DATABASE
+from portico.apps.chat.log import Change
 from portico.apps.chat.retention import DAY_MS, ERASED, MAX_TRIMMED, Tidied, keep_tidy, read_list, tidy, trim
 
 FILE = "INSERT INTO file (digest, name, type, size, uploader, made_ms) VALUES (?, 'a', 'text/plain', 1, ?, ?)"
@@ -183,11 +186,62 @@ async def test_not_even_the_bytes_of_the_database_have_it(house: Asking) -> None
     seq = await li.send(room, "canary")
     await li.send(room, "another bird", kind="edit", ref=seq)
     await house.eraser.erase(li.id, li.id)
+    for path in house.folder.glob(f"{DATABASE}*"):
+        content = path.read_bytes()
+        assert b"canary" not in content, path
+        assert b"bird" not in content, path
+
+
+@asked
+async def test_somebody_who_reads_for_long_keeps_nobody_waiting_for_ever(house: Asking) -> None:
+    li = await house.person("user", "Li")
     with closing(sqlite3.connect(house.folder / DATABASE)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    content = (house.folder / DATABASE).read_bytes()
-    assert b"canary" not in content
-    assert b"bird" not in content
+        db.execute("BEGIN")
+        db.execute("SELECT * FROM person").fetchall()
+        await house.eraser.erase(li.id, li.id)
+    assert await house.rows("SELECT name FROM person WHERE id = ?", li.id) == [(f"erased-{li.id}",)]
+
+
+def rated(visitor: int, *, at_ms: int) -> Callable[[Change], Case]:
+    """Return what makes a case that was closed and rated at a time."""
+
+    def write(change: Change) -> Case:
+        then = change._replace(now_ms=at_ms)
+        case = cases.start(then, visitor, page="https://canary.example/", contact="canary@example.org")
+        cases.close(then, visitor, case)
+        return cases.rate(then, visitor, case.conversation, 2, "canary comment")
+
+    return write
+
+
+@asked
+async def test_nothing_of_a_visitor_is_left_at_the_desk(house: Asking) -> None:
+    boss, ann, ben = await house.first_admin(), await house.person("visitor", "canary"), await house.person("visitor")
+    gone, kept = [await house.store.write(rated(one.id, at_ms=NOW_MS)) for one in (ann, ben)]
+    await house.eraser.erase(ann.id, boss.id)
+    dump = ""
+    for table, column in (("event", "conversation"), ("conversation", "id"), ("desk_case", "conversation")):
+        query = f"SELECT * FROM {table} WHERE {column} IN (?, ?)"
+        dump += str(await house.rows(query, gone.conversation, gone.staff))
+        assert "canary" in str(await house.rows(f"SELECT * FROM {table}")) or table == "conversation"
+    assert "canary" not in dump
+    assert '{"score":2,"text":""}' in dump
+    titles = await house.rows("SELECT title FROM conversation WHERE id IN (?, ?)", gone.conversation, kept.staff)
+    assert titles == [(f"erased-{ann.id}",), ("Li",)]
+
+
+@asked
+async def test_what_visitors_left_with_a_case_goes_with_what_was_said(house: Asking) -> None:
+    ann = await house.person("visitor", "Ann")
+    old = await house.store.write(rated(ann.id, at_ms=NOW_MS - 3 * DAY_MS))
+    new = await house.store.write(rated(ann.id, at_ms=NOW_MS - DAY_MS))
+    await keep(house, keep_desk_days=2)
+    await tidy(house.store, house.files)
+    rows = await house.rows("SELECT conversation, page || contact || comment, score FROM desk_case")
+    assert rows == [
+        (old.conversation, "", 2),
+        (new.conversation, "https://canary.example/canary@example.orgcanary comment", 2),
+    ]
 
 
 @asked

@@ -12,7 +12,9 @@ knew it is lost.
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, NamedTuple
@@ -20,12 +22,14 @@ from typing import Final, NamedTuple
 from portico.apps.chat import audit, note_log, people
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.files import Files, unused
+from portico.apps.chat.house import DATABASE
 from portico.apps.chat.log import Change
 from portico.apps.chat.search import SEQ_BITS, row_of
 from portico.apps.chat.store import Store
 
 ERASED: Final = "erased.jsonl"
 DAY_MS: Final = 24 * 3_600_000
+_BUSY_S: Final = 2.0
 MAX_TRIMMED: Final = 2_000  # events of one change, so that nobody's message waits long behind it
 _SETTING_OF: Final = {
     "room": "keep_room_days",
@@ -89,6 +93,9 @@ async def tidy(store: Store, files: Files) -> Tidied:
             await store.write(_forgetting_edits(kind, now_ms - days * DAY_MS))
     if events:
         await store.write(lambda change: forget_words(change.db))
+    desk_days = int(wanted["keep_desk_days"])
+    if desk_days:
+        await store.write(lambda change: _trim_cases(change, now_ms - desk_days * DAY_MS))
     audit_days = int(wanted["keep_audit_days"])
     await store.write(lambda change: _tidy_rows(change, now_ms - audit_days * DAY_MS if audit_days else 0))
     return Tidied(events, await files.sweep())
@@ -100,6 +107,15 @@ def _trimming(kind: str, before_ms: int) -> Callable[[Change], int]:
 
 def _forgetting_edits(kind: str, before_ms: int) -> Callable[[Change], None]:
     return lambda change: note_log.forget_edits(change, kind, before_ms)
+
+
+def _trim_cases(change: Change, before_ms: int) -> None:
+    """Forget what visitors left with cases that were closed before; how they ended still counts in the figures."""
+    change.db.execute(
+        "UPDATE desk_case SET page = '', contact = '', comment = '' WHERE state = 'closed' AND closed_ms < ? "
+        "AND (page != '' OR contact != '' OR comment != '')",
+        (before_ms,),
+    )
 
 
 def _tidy_rows(change: Change, audit_before_ms: int) -> None:
@@ -160,6 +176,10 @@ _FORGOTTEN: Final = (
     "DELETE FROM contact WHERE owner = ?",
     "DELETE FROM contact WHERE person = ?",
     "DELETE FROM link WHERE person = ?",
+    "UPDATE event SET body = json_set(body, '$.text', '') WHERE sender = ? AND kind = 'rating' AND body != '{}'",
+    # The conversations of a visitor with the desk bear the visitor's name.
+    "UPDATE conversation SET title = 'erased-' || visitor FROM desk_case "
+    "WHERE conversation.id IN (desk_case.conversation, desk_case.staff) AND visitor = ?",
     "UPDATE desk_case SET page = '', contact = '', comment = '' WHERE visitor = ?",
     "UPDATE device SET is_revoked = 1, label = '' WHERE person = ?",
     "UPDATE person SET login = NULL, password = NULL, language = '', is_disabled = 1, name = 'erased-' || id "
@@ -173,6 +193,7 @@ class Eraser:
     def __init__(self, store: Store, files: Files, folder: Path) -> None:
         self._store = store
         self._files = files
+        self._database = folder / DATABASE
         self._list = folder / ERASED
 
     async def erase(self, person: int, actor: int) -> None:
@@ -191,6 +212,16 @@ class Eraser:
             raise Rejected("unavailable", f"the list of the erased cannot be written: {exc.strerror}") from exc
         digests = await self._store.write(lambda change: erase(change, person, actor))
         await self._files.remove(digests)
+        await asyncio.to_thread(_empty_journal, self._database)
+
+
+def _empty_journal(database: Path) -> None:
+    """Take what was written before out of the journal, where it stands until something is written over it.
+
+    Where somebody reads for so long that it cannot be done now, it is done at the latest when the chat stops.
+    """
+    with closing(sqlite3.connect(database, timeout=_BUSY_S)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _add_to_list(path: Path, person: int, made_ms: int) -> None:
