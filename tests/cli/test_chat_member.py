@@ -259,3 +259,48 @@ def test_an_answer_to_nothing_is_passed_over(stage: Stage) -> None:
     stage.connect()
     stage.say({"t": "ok", "id": 99})
     assert stage.lines() == []
+
+
+def test_one_s_own_last_message_is_changed_and_deleted(stage: Stage) -> None:
+    stage.learn()
+    stage.member.typed("/edit never said")
+    assert stage.lines()[-1].startswith("*** say which: /edit #N TEXT")
+    stage.member.typed("hallo")
+    stage.say({"t": "ack", "cid": stage.taken()[-1]["cid"], "c": DIRECT, "s": 41, "at": 0})
+    stage.member.typed("/edit hello")
+    stage.member.typed("/delete")
+    edited, deleted = stage.taken()
+    assert (edited["k"], edited["ref"], edited["b"], edited["c"]) == ("edit", 41, {"text": "hello"}, DIRECT)
+    assert (deleted["k"], deleted["ref"], deleted["b"]) == ("del", 41, {})
+    stage.say(event(43, c=DIRECT, f=3, k="del", b={}, ref=41))
+    stage.lines()
+    for line in ("/delete", "/edit", "/delete that"):
+        stage.member.typed(line)
+    assert len(stage.lines()) == 3
+    assert stage.taken() == []
+
+
+def test_a_message_is_named_by_its_number(stage: Stage) -> None:
+    stage.learn()
+    for line in ("/edit #7 two words", "/delete #8"):
+        stage.member.typed(line)
+    assert [(frame["k"], frame["ref"]) for frame in stage.taken()[-2:]] == [("edit", 7), ("del", 8)]
+
+
+def test_history_shows_the_numbers(stage: Stage) -> None:
+    stage.learn()
+    stage.member.typed("/history")
+    asked = stage.taken()[-1]
+    assert stage.member.is_asking
+    stage.lines()
+    stage.say({"t": "page", "id": asked["id"], "ev": [event(12, "before", c=DIRECT)]})
+    assert stage.lines()[0].startswith("#12 [")
+    assert not stage.member.is_asking
+
+
+def test_it_is_known_when_text_has_a_place_to_go_to(stage: Stage) -> None:
+    assert not stage.member.is_placed
+    stage.learn("visitor", [])
+    assert (stage.member.is_placed, stage.member.is_asking) == (False, True)
+    stage.answer(c=ROOM)
+    assert (stage.member.is_placed, stage.member.is_asking) == (True, False)

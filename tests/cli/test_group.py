@@ -67,7 +67,7 @@ def test_commands_stand_under_what_they_are_for(capsys: pytest.CaptureFixture[st
     assert firsts == [
         *("Serve:", *islice(names, 3)),
         *("Ready services:", *islice(names, 6)),
-        *("Ask and talk:", *islice(names, 2)),
+        *("Ask and talk:", *islice(names, 4)),
     ]
 
 
@@ -87,7 +87,7 @@ def test_what_may_be_left_out_is_in_brackets(capsys: pytest.CaptureFixture[str],
     assert f"{name} [OPTIONS] {usage}\n" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "contacts"])  # which has no options
 def test_the_page_tells_of_variables_that_the_command_has(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert main([name, "--help"]) == 0
     out = " ".join(capsys.readouterr().out.split())

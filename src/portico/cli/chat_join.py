@@ -1,7 +1,10 @@
 """`portico chat join`: take part from a terminal, or from a script, over WebSocket.
 
     _signed_in      a token that is remembered, a one-time link, a password, or none: a visitor of the desk
-    Joining.run     connected, again and again -> Member; lines of a person, or of a pipe, until their end
+    Joining.run     connected, again and again -> Member; lines of a Typist, until their end
+
+In a pipe a line waits until the one before it has had its answer, so that `/join lobby` and the text behind it go
+together; at a terminal nothing waits.
 
 In: the URL of a chat. Out: exit code 0 at the end, 1 where one is not let in or something could not be sent.
 """
@@ -9,7 +12,6 @@ In: the URL of a chat. Out: exit code 0 at the end, 1 where one is not let in or
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +23,8 @@ from portico.apps.chat.site import SOCKET
 from portico.apps.chat.websocket import SUBPROTOCOL
 from portico.cli.chat_member import COMMANDS, Member
 from portico.cli.group import Example, PageCommand, words_of_environment
-from portico.cli.history import History, state_folder
+from portico.cli.history import state_folder
+from portico.cli.typist import Typist, complain
 from portico.cli.words import Words
 from portico.client.websocket import WebSocketLink, connect
 from portico.errors import Gone, PeerError, Refused, UsageError
@@ -31,7 +34,6 @@ _FAILED_CODE: Final = 1
 _SOONEST_S: Final = 0.5
 _LATEST_S: Final = 15.0
 _FAREWELL_S: Final = 10.0
-_LOOK_S: Final = 0.05
 _PASSWORD: Final = "PORTICO_CHAT_PASSWORD"
 
 
@@ -93,23 +95,23 @@ def _signed_in(url: Url, link: str, login: str, name: str) -> str:
 
 
 class Joining:
-    """One person at one chat. Made in the loop."""
+    """One person at one chat. Made in the loop. typist: None for the standard streams."""
 
-    def __init__(self, url: Url, token: str, words: Words) -> None:
+    def __init__(self, url: Url, token: str, words: Words, typist: Typist | None = None) -> None:
         self.refusal = ""
         self._ended = asyncio.Event()
         self._is_over = False
         self._lost = asyncio.Event()
+        self._news = asyncio.Event()  # from the server
         self._url = url
-        self.member = Member(token, words, self._show, self._refused)
+        self._typist = typist or Typist(history=_history(), names=self._names)
+        self.member = Member(token, words, self._typist.show, self._refused)
         self._socket: WebSocketLink | None = None
-
-    def _show(self, line: str) -> None:
-        print(line, flush=True)
 
     def _refused(self, why: str) -> None:
         self.refusal = why
         self._ended.set()
+        self._news.set()
 
     # a Party, so that the loop of connections hears of the end too
 
@@ -122,11 +124,13 @@ class Joining:
         if not self._is_over:
             self.member.lost(why)
         self._lost.set()
+        self._news.set()
 
     def take(self, message: str | bytes) -> None:
         """Hand on; what is no text is not for us."""
         if isinstance(message, str):
             self.member.take(message)
+        self._news.set()
 
     async def run(self) -> int:
         """Talk until the person, or the pipe, ends. Returns the exit code."""
@@ -134,7 +138,11 @@ class Joining:
         typing = asyncio.ensure_future(self._type())
         ended = asyncio.ensure_future(self._ended.wait())
         try:
-            await asyncio.wait((typing, ended), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((connecting, typing, ended), return_when=asyncio.FIRST_COMPLETED)
+            if connecting.done():
+                connecting.result()
+            if typing.done():
+                typing.result()
             await self._finish()
         finally:
             self._is_over = True
@@ -150,13 +158,15 @@ class Joining:
         return len(self.member.outbox) + len(self.member.unsent)
 
     async def _finish(self) -> None:
-        """Wait for what was typed to be acknowledged."""
+        """Wait for what was typed to be acknowledged, and for what was asked to be answered."""
+        await self._until(lambda: not self._waiting and (self._typist.has_terminal or not self.member.is_asking))
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL_S):
-                while True:
-                    if self.refusal or not self._waiting:
-                        return
-                    await asyncio.sleep(_LOOK_S)
+                while not (self.refusal or is_so()):
+                    self._news.clear()
+                    await self._news.wait()
 
     async def _keep_connected(self) -> None:
         url, wait_s = replace(self._url, target=SOCKET), _SOONEST_S
@@ -175,47 +185,34 @@ class Joining:
     # typing
 
     async def _type(self) -> None:
-        if not (os.isatty(0) and os.isatty(1)):
-            await self._read_pipe()
-            return
-        from prompt_toolkit import PromptSession
-        from prompt_toolkit.patch_stdout import patch_stdout
+        await self._typist.run(self._take)
 
-        session: PromptSession[str] = PromptSession("> ", history=_history(), completer=_completer(self._names))
-        with patch_stdout(), suppress(EOFError, KeyboardInterrupt):
-            while self.member.typed(await session.prompt_async()):
-                pass
-
-    async def _read_pipe(self) -> None:
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while line := await reader.readline():
-            if not self.member.typed(line.decode("utf-8", "replace")):
-                return
+    async def _take(self, line: str) -> bool:
+        if not self._typist.has_terminal:
+            await self._until(lambda: self.member.is_placed and not self.member.is_asking)
+        return self.member.typed(line)
 
     def _names(self) -> Iterable[str]:
         return [*COMMANDS, *self.member.names.values(), *(one.name for one in self.member.conversations.values())]
 
 
-def _history() -> Any:
-    from portico.cli.terminal import Remembered
-
+def _history() -> str:
     folder = state_folder(os.environ)
-    return Remembered(History(os.path.join(folder, "chat-history") if folder else ""))
-
-
-def _completer(names: Callable[[], Iterable[str]]) -> Any:
-    """Complete commands at the beginning of a line, and names anywhere."""
-    from prompt_toolkit.completion import WordCompleter
-
-    return WordCompleter(lambda: sorted(set(names())), sentence=False, WORD=True)
+    return os.path.join(folder, "chat-history") if folder else ""
 
 
 def _join(text: str, login: str, name: str) -> int:
     address, _, link = text.partition("#")
-    url, words = parse_url(address), words_of_environment()
-    folder = state_folder(os.environ)
+    return take_part(parse_url(address), link=link, login=login, name=name)
+
+
+def take_part(url: Url, *, link: str = "", login: str = "", name: str = "") -> int:
+    """Take part in the chat of a URL, to the end; return the exit code.
+
+    link: what stands behind the # of a one-time link. login: "" for a visitor of the desk. name: of a visitor.
+    Raises UsageError where one is not let in, or nobody is there.
+    """
+    words, folder = words_of_environment(), state_folder(os.environ)
     tokens = Tokens(os.path.join(folder, "chat-tokens.json") if folder else "")
     key = f"{url.scheme}://{url.authority} {login}"
     token = "" if link else tokens.find(key)
@@ -233,9 +230,9 @@ async def _run(url: Url, token: str, words: Words, tokens: Tokens, key: str) -> 
     code = await joining.run()
     if joining.refusal:
         tokens.keep(key, "")
-        print(joining.refusal, file=sys.stderr)
+        complain(joining.refusal)
     elif code:
-        print(words("join-unsent", n=len(joining.member.outbox) + len(joining.member.unsent)), file=sys.stderr)
+        complain(words("join-unsent", n=len(joining.member.outbox) + len(joining.member.unsent)))
     return code
 
 

@@ -51,6 +51,8 @@ class Member:
         self._me = 0
         self._next = 0
         self._on_end = on_end
+        self._own: dict[int, int] = {}  # the last message of one's own in each conversation
+        self._pages: set[int] = set()
         self._show = show
         self._socket: WebSocketLink | None = None
         self._token = token
@@ -58,6 +60,16 @@ class Member:
 
     def _joined(self, names: Iterable[str]) -> str:
         return self._words("comma").join(names)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it is known where what is typed goes, if anywhere."""
+        return bool(self._kind) and (self.current is not None or self._kind not in GUESTS)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether something that was asked has no answer yet."""
+        return bool(self._answers or self._pages)
 
     # the connection
 
@@ -73,6 +85,7 @@ class Member:
             self._show(self._words("join-lost", why=f" ({printable(why)})" if why else ""))
         self._socket = None
         self._answers.clear()
+        self._pages.clear()
 
     def take(self, text: str) -> None:
         """Take a message of the server."""
@@ -142,10 +155,18 @@ class Member:
         self._cursors[frame["c"]] = events[-1]["s"] if events else frame["head"]
         self._show_events(events[-AT_FIRST:] if is_new else events)
 
-    def _show_events(self, events: Iterable[Frame]) -> None:
+    def _show_events(self, events: Iterable[Frame], *, is_numbered: bool = False) -> None:
         for event in events:
+            self._note_own(event)
             if line := self._line(event):
-                self._show(line)
+                self._show(f"#{event['s']} {line}" if is_numbered else line)
+
+    def _note_own(self, event: Frame) -> None:
+        """Note a message of one's own, and its end."""
+        if event["f"] == self._me and event["k"] == "msg" and event["b"]:
+            self._own[event["c"]] = max(event["s"], self._own.get(event["c"], 0))
+        elif event["k"] == "del" and self._own.get(event["c"]) == event.get("ref"):
+            del self._own[event["c"]]
 
     def _line(self, event: Frame) -> str:
         """Write an event as a line, "" for one that says nothing to a person."""
@@ -166,7 +187,9 @@ class Member:
         return ""
 
     def _ack(self, frame: Frame) -> None:
-        self.outbox.pop(frame["cid"], None)
+        sent = self.outbox.pop(frame["cid"], None)
+        if sent is not None and json.loads(sent)["k"] == "msg":
+            self._own[frame["c"]] = max(frame["s"], self._own.get(frame["c"], 0))
 
     def _nack(self, frame: Frame) -> None:
         if self.outbox.pop(frame.get("cid", ""), None) is not None:
@@ -179,13 +202,15 @@ class Member:
 
     def _error(self, frame: Frame) -> None:
         self._answers.pop(frame.get("id", 0), None)
+        self._pages.discard(frame.get("id", 0))
         if frame["code"] == "auth":
             self._on_end(printable(frame["why"]))
         else:
             self._show(self._words("join-refused", why=printable(frame["why"])))
 
     def _page(self, frame: Frame) -> None:
-        self._show_events(frame["ev"])
+        self._pages.discard(frame["id"])
+        self._show_events(frame["ev"], is_numbered=True)
 
     def _bye(self, frame: Frame) -> None:
         self._show(self._words("join-bye", why=printable(frame["why"])))
@@ -216,8 +241,12 @@ class Member:
             else:
                 self._show(self._words("join-nowhere"))
             return
+        self._append("msg", {"text": text})
+
+    def _append(self, kind: str, body: Mapping[str, str], ref: int | None = None) -> None:
+        """Send an event into the conversation that is open, now or when there is a connection again."""
         cid = f"t{secrets.token_hex(8)}"
-        self.outbox[cid] = frames.write("send", cid=cid, c=self.current, k="msg", b={"text": text})
+        self.outbox[cid] = frames.write("send", cid=cid, c=self.current, k=kind, b=body, ref=ref)
         if self._socket is not None:
             self._socket.send(self.outbox[cid])
         else:
@@ -287,7 +316,30 @@ class Member:
         if self.current is not None:
             before, limit = self._cursors.get(self.current, 0) + 1, max(1, min(count, _MAX_HISTORY))
             self._next += 1
+            self._pages.add(self._next)
             self._say("get", id=self._next, c=self.current, before=before, limit=limit)
+
+    def _edit(self, rest: str) -> None:
+        number, text = self._numbered(rest)
+        if number is None or not text:
+            self._show(self._words("join-own"))
+        else:
+            self._append("edit", {"text": text}, number)
+
+    def _delete(self, rest: str) -> None:
+        number, text = self._numbered(rest)
+        if number is None or text:
+            self._show(self._words("join-own"))
+        else:
+            self._append("del", {}, number)
+
+    def _numbered(self, rest: str) -> tuple[int | None, str]:
+        """Return which message is meant, the last of one's own where no #N stands in front, and what follows."""
+        word, _, text = rest.partition(" ")
+        digits = word.removeprefix("#")
+        if word != digits and digits.isascii() and digits.isdigit() and len(digits) < 16 and self.current is not None:
+            return int(digits), text.strip()
+        return self._own.get(self.current or 0), rest
 
     def _help(self, rest: str) -> None:
         for name in COMMANDS:
@@ -302,6 +354,8 @@ COMMANDS: Final[Mapping[str, Callable[[Member, str], None]]] = {
     "/msg": Member._msg,
     "/who": Member._who,
     "/history": Member._history,
+    "/edit": Member._edit,
+    "/delete": Member._delete,
     "/help": Member._help,
 }
 _LISTENERS: Final[Mapping[str, Callable[[Member, Frame], None]]] = {

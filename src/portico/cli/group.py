@@ -100,10 +100,13 @@ class PageCommand(click.Command):
             Section(_title(words, "other"), self._other(words)),
             Section(_title(words, "examples"), [(example.line, words(example.words)) for example in self.examples]),
         ]
+        return page(heading, sections, self._closing(words), _columns())
+
+    def _closing(self, words: Words) -> str:
+        """Return the paragraph at the end of the page: how options come from the environment."""
         sample = self._sample_option()
         variable = sample.replace("-", "_").upper()
-        closing = words("environment", option=sample, variable=variable, command=self._settings_of.upper())
-        return page(heading, sections, closing, _columns())
+        return words("environment", option=sample, variable=variable, command=self._settings_of.upper())
 
     def _sample_option(self) -> str:
         """Return the option that shows what the variables are called: the first of `_SAMPLES` that the command has."""

@@ -30,6 +30,8 @@ COMMANDS = {
     "chat": "portico.cli.chat",
     "get": "portico.cli.get",
     "connect": "portico.cli.connect",
+    "talk": "portico.cli.talk",
+    "contacts": "portico.cli.contacts",
 }
 # Titles of the overview, each above the command it begins with.
 _TITLES = {"serve": "commands-serve", "greet": "commands-services", "get": "commands-clients"}

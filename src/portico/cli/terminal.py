@@ -65,7 +65,7 @@ class Conversation:
         self.has_peer_ended = False
         self._line_end = "\r\n" if manner.has_crlf else "\n"
         self._session: PromptSession[str] = PromptSession(
-            _PROMPT, history=Remembered(history), enable_suspend=True, output=_quiet_output()
+            _PROMPT, history=Remembered(history), enable_suspend=True, output=quiet_output()
         )
         self._session.default_buffer.accept_handler = self._accept
         self._typed: asyncio.Queue[str | None] = asyncio.Queue(_MOST_TYPED)
@@ -163,7 +163,7 @@ class Conversation:
         app.invalidate()
 
 
-def _quiet_output() -> Output:
+def quiet_output() -> Output:
     """Return the terminal, which is not asked where its cursor is: only menus need to know, and not all answer."""
     output = get_app_session().output
     if isinstance(output, Vt100_Output):

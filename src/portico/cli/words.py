@@ -347,9 +347,69 @@ TEXTS: dict[str, Text] = {
     "join-help-msg": Text("NAME TEXT: to one person", "名字 文字：私聊"),
     "join-help-who": Text("who is here, ● online", "这里有谁，● 在线"),
     "join-help-history": Text("N: what was said before", "N：之前的消息"),
+    "join-help-edit": Text(
+        "[#N] TEXT: change my last message, or that one", "[#N] 文字：修改我的上一条消息，或指定的消息"
+    ),
+    "join-help-delete": Text("[#N]: delete my last message, or that one", "[#N]：删除我的上一条消息，或指定的消息"),
+    "join-own": Text(
+        "*** say which: /edit #N TEXT or /delete #N; /history shows the numbers",
+        "*** 请写明是哪一条：/edit #N 文字 或 /delete #N，编号见 /history",
+    ),
     "join-help-help": Text("this", "本帮助"),
     "join-help-quit": Text("the end", "退出"),
     "join-unsent": Text("{n} messages could not be sent", "有 {n} 条消息未能发送", one="1 message could not be sent"),
+    # contacts and talk: the key Talk is a group of settings
+    "contacts": Text("names for those whom portico talk reaches", "通讯录：portico talk 可用的名字"),
+    "contacts-arguments": Text("Who", "谁"),
+    "contacts-list": Text("show all of them", "列出全部联系人"),
+    "contacts-add": Text("give somebody's address a name", "给某人的地址起一个名字"),
+    "contacts-remove": Text("forget a name", "删除一个名字"),
+    "contacts-name": Text("up to 40 characters, in any language", "最多 40 个字，任何语言均可"),
+    "contacts-address": Text(
+        "udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, or a chat: http://LOGIN@HOST:PORT",
+        "udp://HOST:PORT、tcp://HOST:PORT、tls://HOST:PORT、unix:PATH，或聊天服务：http://登录名@HOST:PORT",
+    ),
+    "contacts-file": Text(
+        "The book is portico/contacts.json in your folder for settings (XDG_CONFIG_HOME, or ~/.config). "
+        "PORTICO_LANG=en or zh chooses the language.",
+        "通讯录保存在用户配置目录下的 portico/contacts.json（XDG_CONFIG_HOME，默认 ~/.config）。"
+        "PORTICO_LANG=en 或 zh 选择语言。",
+    ),
+    "contacts-example-udp": Text("a program that talks over UDP", "用 UDP 聊天的程序"),
+    "contacts-example-chat": Text("a chat, in which one has the login wang", "聊天服务，自己的登录名是 wang"),
+    "contacts-example-talk": Text("talk; q ends it", "开始聊天，输入 q 结束"),
+    "contacts-none": Text(
+        "nobody yet: portico contacts add NAME ADDRESS", "通讯录是空的，添加：portico contacts add 名字 地址"
+    ),
+    "contacts-added": Text("{name} is at {address}", "{name} 的地址是 {address}"),
+    "contacts-before": Text("until now {address}", "原来是 {address}"),
+    "contacts-removed": Text("{name} ({address}) is forgotten", "已删除 {name}（{address}）"),
+    "talk": Text("talk to a contact, or an address; q ends", "与联系人或某个地址聊天，输入 q 结束"),
+    "talk-arguments": Text("Whom to talk to", "与谁聊天"),
+    "talk-name": Text("a contact, as portico contacts shows them", "联系人的名字，见 portico contacts"),
+    "talk-address": Text(
+        "udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, or a chat: http://HOST:PORT",
+        "udp://HOST:PORT、tcp://HOST:PORT、tls://HOST:PORT、unix:PATH，或聊天服务：http://HOST:PORT",
+    ),
+    "Talk": Text("How to talk", "如何聊天"),
+    "talk-example": Text("somebody in the contact book", "通讯录里的联系人"),
+    "talk-example-udp": Text("both ways between two programs, each with a port", "两个程序互相聊天，各用一个端口"),
+    "talk-example-listen": Text("hear whoever writes, and answer who wrote last", "接收任何人的消息，回复最后来信的人"),
+    "talk-example-tcp": Text(
+        "lines over TCP, as at a chat's port for netcat", "TCP 文本行，例如聊天服务的 netcat 端口"
+    ),
+    "talk-example-chat": Text("a chat, with an account", "用账号登录聊天服务"),
+    "talk-to": Text("talking to {name}; q ends", "正在与 {name} 聊天，输入 q 结束"),
+    "talk-hears": Text("hearing at {address}", "正在 {address} 接收"),
+    "talk-over": Text("the end", "聊天结束"),
+    "talk-nobody": Text("*** nobody listens at {name}", "*** {name} 没有程序在接收"),
+    "talk-unsent": Text("*** not sent to {name}: {why}", "*** 未能发给 {name}：{why}"),
+    "talk-nowhere": Text(
+        "*** nobody has written yet, so there is nobody to answer", "*** 还没有人发来消息，不知道发给谁"
+    ),
+    "talk-too-long": Text(
+        "*** not sent: {n} bytes, and a datagram has room for {most}", "*** 未发送：共 {n} 字节，一个数据报最多 {most}"
+    ),
     # chat soak: the key Soak is a group of settings
     "chat-soak": Text(
         "have virtual users try a server of their own, and compare every log",

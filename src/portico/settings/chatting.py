@@ -87,3 +87,40 @@ class Soak:
         "数据文件夹，必须为空，结束后保留（默认使用临时文件夹）",
         metavar="DIR",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """How `portico talk` reaches somebody. Times in seconds."""
+
+    listen: str = option(
+        "",
+        Unit.TEXT,
+        "UDP: hear whoever writes to this port of ours (on every interface, or on one: HOST:PORT)",
+        "UDP：在本机此端口接收任何人发来的消息（只写端口表示所有网卡，也可写 HOST:PORT）",
+        short="-l",
+        metavar="PORT",
+    )
+    encoding: str = option(
+        "auto",
+        Unit.TEXT,
+        "charset of the text (auto: UTF-8 or GB18030, as the other side writes)",
+        "文本的字符编码（auto：随对方使用 UTF-8 或 GB18030）",
+        short="-e",
+        metavar="NAME",
+    )
+    wait: float | None = option(
+        None,
+        Unit.SECONDS,
+        "silence that ends it after the end of our input (the other side decides; UDP: 1s)",
+        "输入结束后，静默多久即退出（默认等对方结束；UDP 为 1s）",
+        bounds=(0, 31_536_000),
+    )
+    connect_timeout: float = option(10.0, Unit.SECONDS, "time to connect", "建立连接的时限", bounds=(0.01, 86_400))
+    login: str = option(
+        "",
+        Unit.TEXT,
+        "a chat: sign in as this (a visitor of the desk)",
+        "聊天服务：以此登录名登录（默认作为访客联系客服台）",
+    )
+    name: str = option("", Unit.TEXT, "a chat: what a visitor is called", "聊天服务：访客的称呼")
