@@ -101,12 +101,12 @@ async def test_rooms(stage: TextStage) -> None:
         < * #1 den
         > /history 2
         < [12:00] *** Wu has joined
-        < [12:00] Wu: I am
+        < #4 [12:00] Wu: I am
         > /history x
         < [12:00] *** Li has joined
-        < [12:00] Li: anybody here?
+        < #2 [12:00] Li: anybody here?
         < [12:00] *** Wu has joined
-        < [12:00] Wu: I am
+        < #4 [12:00] Wu: I am
         > /leave
         < *** You have left den.
         > hello?
@@ -116,6 +116,87 @@ async def test_rooms(stage: TextStage) -> None:
         < [12:00] *** Wu has joined
         < [12:00] Wu: I am
         < [12:00] *** Wu has left
+    """)
+
+
+@acted
+async def test_messages_are_changed_and_deleted_by_who_wrote_them(stage: TextStage) -> None:
+    await stage.open()
+    li, wu = await stage.come("user", "Li"), await stage.come("user", "Wu")
+    await li.play("""
+        > /edit nothing yet
+        < *** You are in no conversation: /list, then /room NAME or /msg NAME TEXT
+        > /room new den
+        < [12:00] *** Li has joined
+        < *** You talk to den now.
+        > /delete
+        < *** there is no message of yours
+        > hallo
+        < [12:00] ✓ #2
+        > 3 appels
+        < [12:00] ✓ #3
+    """)
+    await wu.play("""
+        > /join den
+        < [12:00] *** Li has joined
+        < [12:00] Li: hallo
+        < [12:00] Li: 3 appels
+        < [12:00] *** Wu has joined
+        < *** You talk to den now.
+        > /edit #2 ciao
+        < *** only who wrote a message can change it
+        > /delete 2
+        < *** only who wrote a message, or an owner of the room, can delete it
+        > /delete
+        < *** there is no message of yours
+        > /delete all
+        < *** Say it so: /delete [#N]
+        > /edit
+        < *** Say it so: /edit [#N] TEXT
+    """)
+    await li.play("""
+        < [12:00] *** Wu has joined
+        > /edit 3 apples
+        < [12:00] ✓ #5
+        > /edit #2 hello
+        < [12:00] ✓ #6
+        > /delete
+        < [12:00] ✓ #7
+        > /delete #3
+        < *** the message is not there, or has been deleted
+        > /delete
+        < [12:00] ✓ #8
+        > /lang zh
+        < *** 好了。
+        > /delete #3
+        < *** 没有这条消息，或已被删除
+    """)
+    await wu.play("""
+        < [12:00] *** Li has changed #3: 3 apples
+        < [12:00] *** Li has changed #2: hello
+        < [12:00] *** Li has deleted #3
+        < [12:00] *** Li has deleted #2
+    """)
+
+
+@acted
+async def test_somebody_is_brought_in_and_what_was_said_is_found(stage: TextStage) -> None:
+    await stage.open()
+    li, _ = await stage.come("user", "Li"), await stage.come("user", "Wu")
+    await li.play("""
+        > /room new den
+        < [12:00] *** Li has joined
+        < *** You talk to den now.
+        > /invite nobody
+        < *** Nobody here is called nobody
+        > /invite Wu
+        < [12:00] *** Li has brought Wu in
+        > 打印机坏了
+        < [12:00] ✓ #3
+        > /search 打印
+        < #3 [12:00] (den) Li: 打印机坏了
+        > /search 咖啡
+        < *** 还没有内容。
     """)
 
 
@@ -248,6 +329,8 @@ async def test_a_visitor_is_handed_on_by_name_to_a_login(stage: TextStage) -> No
 async def test_notes_are_for_the_staff(stage: TextStage) -> None:
     visitor, agent = await at_the_desk(stage)
     await agent.type("/note the canary sings")
+    await agent.until("→ notes on A")
+    await agent.type("/note #1 and once more")
     await agent.until("→ notes on A")
     await agent.type("hello A")
     await agent.until("✓")

@@ -14,16 +14,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from portico.apps.chat import log
-from portico.apps.chat.events import Rejected
+from portico.apps.chat.events import Event, Rejected
 from portico.apps.chat.frames import write_event
 from portico.apps.chat.talker import STAFF, Place, Talker
-from portico.apps.chat.wording import LANGUAGES, TICK, clock, parse_event, phrase
+from portico.apps.chat.wording import LANGUAGES, TICK, clock, lines_of, parse_event, phrase
 from portico.errors import UsageError
 
 QUIT: Final = "q"
 HISTORY: Final = 20
 MAX_HISTORY: Final = 200
 
+_MAX_DIGITS: Final = 16
+_NUMBERED: Final = re.compile(r"#([0-9]{1,15})\s+(.+)", re.DOTALL)
 _ADDRESSED: Final = re.compile(r"([^:：]{1,60})[:：](.*\S)", re.DOTALL)
 
 Run = Callable[[Talker, str], Awaitable[None]]
@@ -88,6 +90,11 @@ async def _say(talker: Talker, text: str) -> None:
 async def _say_to(talker: Talker, place: Place | None, text: str) -> None:
     is_elsewhere = place is not None and place.conversation != talker.current
     event = await talker.say(text, None if place is None else place.conversation)
+    _tick(talker, event, is_elsewhere=is_elsewhere)
+
+
+def _tick(talker: Talker, event: Event, *, is_elsewhere: bool = False) -> None:
+    """Show that something is on the disk, where there are ticks."""
     if not talker.setting.manner.has_ticks:
         return
     where = f" → {talker.label_of(event.conversation)}" if is_elsewhere or _is_busy(talker) else ""
@@ -191,6 +198,25 @@ async def join(talker: Talker, rest: str) -> None:
     await _talk_in(talker, room["c"])
 
 
+async def invite(talker: Talker, rest: str) -> None:
+    """Bring somebody into the room that one talks in."""
+    place = await talker.place("")
+    await talker.ask("room.invite", c=place.conversation, person=await _person(talker, rest))
+
+
+async def search(talker: Talker, rest: str) -> None:
+    """Find what was said by words in it."""
+    found = (await talker.ask("search", text=rest))["found"]
+    if not found:
+        talker.tell("empty")
+    names = await talker.names_of([one["f"] for one in found])
+    for one in found:
+        event = {"k": "msg", "f": one["f"], "at": one["at"], "b": {"text": one["text"]}}
+        where = talker.label_of(one["c"])
+        lines = lines_of(event, names, talker.language, zone=talker.setting.zone, where=where)
+        talker.show(f"#{one['s']} {lines[0]}", *lines[1:])
+
+
 async def leave(talker: Talker, rest: str) -> None:
     """Leave a room."""
     place = await talker.place(rest)
@@ -260,7 +286,26 @@ async def history(talker: Talker, rest: str) -> None:
         lambda db: log.read_before(db, me.person, place.conversation, last, count)
     )
     for event in span.events:
-        talker.show(*await talker.event_lines(parse_event(write_event(event))))
+        lines = await talker.event_lines(parse_event(write_event(event)))
+        if lines and event.kind == "msg":  # the number, for /edit and /delete
+            lines[0] = f"#{event.seq} {lines[0]}"
+        talker.show(*lines)
+
+
+async def edit(talker: Talker, rest: str) -> None:
+    """Change a message: the one of a number, or one's own last one here."""
+    match = _NUMBERED.fullmatch(rest)
+    number, text = (int(match[1]), match[2]) if match is not None else (None, rest)
+    _tick(talker, await talker.amend("edit", {"text": text}, number))
+
+
+async def delete(talker: Talker, rest: str) -> None:
+    """Delete a message: the one of a number, or one's own last one here."""
+    digits = rest.removeprefix("#")
+    if rest and not (digits.isascii() and digits.isdigit() and len(digits) < _MAX_DIGITS):
+        talker.tell("usage", usage="/delete [#N]")
+        return
+    _tick(talker, await talker.amend("del", {}, int(digits) if digits else None))
 
 
 def _count(text: str, default: int, most: int) -> int:
@@ -318,8 +363,10 @@ async def transfer(talker: Talker, rest: str) -> None:
 
 async def note(talker: Talker, rest: str) -> None:
     """Write down what only the staff reads."""
-    item = await _case(talker, "")
-    answer = await talker.ask("desk.note", c=item["c"], text=rest)
+    match = _NUMBERED.fullmatch(rest)
+    name, text = (match[1], match[2]) if match is not None else ("", rest)
+    item = await _case(talker, name)
+    answer = await talker.ask("desk.note", c=item["c"], text=text)
     talker.show(f"[{clock(answer['at'], talker.setting.zone)}] {TICK} #{answer['s']} → {_notes(talker, item)}")
 
 
@@ -385,6 +432,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "who": Command(who, "", ("who is here", "查看谁在这里"), "room.members"),
     "list": Command(list_all, "", ("your conversations, and public rooms", "我的会话与公开聊天室")),
     "join": Command(join, "ROOM", ("enter a public room", "进入公开聊天室"), "room.join", asks=True),
+    "invite": Command(
+        invite, "USER", ("bring somebody into this room", "邀请他人加入本聊天室"), "room.invite", asks=True
+    ),
     "leave": Command(leave, "", ("leave a room", "离开聊天室"), "room.leave"),
     "room": Command(room, "NAME | new NAME", ("talk there from now on", "切换或新建会话"), "room.make", asks=True),
     "msg": Command(message, "USER TEXT", ("to one person alone", "私聊"), "direct", asks=True),
@@ -395,10 +445,13 @@ COMMANDS: Final[Mapping[str, Command]] = {
         asks=True,
     ),
     "history": Command(history, "[N]", ("what was said before", "查看历史")),
+    "search": Command(search, "WORDS", ("find what was said", "搜索聊天记录"), "search", asks=True),
+    "edit": Command(edit, "[#N] TEXT", ("change your last message, or one", "修改上一条或指定的消息"), asks=True),
+    "delete": Command(delete, "[#N]", ("delete your last message, or one", "删除上一条或指定的消息")),
     "queue": Command(queue, "", ("who waits, or where you are", "查看排队情况"), "desk.list"),
     "take": Command(take, "[N]", ("have a visitor who waits", "接待排队的访客"), "desk.take", STAFF),
     "transfer": Command(transfer, "[N] AGENT", ("hand a visitor on", "转接给同事"), "desk.transfer", STAFF, asks=True),
-    "note": Command(note, "TEXT", ("for the staff alone", "内部备注，访客看不到"), "desk.note", STAFF, asks=True),
+    "note": Command(note, "[#N] TEXT", ("for the staff alone", "内部备注，访客看不到"), "desk.note", STAFF, asks=True),
     "close": Command(close, "[N]", ("end the conversation", "结束会话"), "desk.close"),
     "canned": Command(canned, "[WORD]", ("answers kept ready", "常用语"), "desk.canned.list", STAFF),
     "rate": Command(rate, "1-5 TEXT", ("how was it?", "评价本次服务"), "desk.rate", asks=True),

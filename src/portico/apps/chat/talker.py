@@ -27,6 +27,7 @@ from portico.apps.chat.session import House, Me, Session
 from portico.apps.chat.wording import Frame, lines_of, parse_event, persons_in, phrase, reason
 
 MAX_NAMES: Final = 2_000
+LOOK_BACK: Final = 2_000  # events, among which one's own last message is looked for
 MAX_OWN: Final = 2_000  # messages of which the hub has not told yet
 _STEPS: Final = 20
 STAFF: Final = frozenset({"agent", "admin"})
@@ -220,8 +221,24 @@ class Talker:
         """
         me = await self.visit()
         target = conversation or self.current or await self._start_case()
+        event = await self._append(me, Claim(target, "msg", {"text": text}, None, cid or secrets.token_hex(8)))
+        if self.setting.manner.reads_by_writing:
+            await self.mark(event.conversation, event.seq)
+        return event
+
+    async def amend(self, kind: str, body: Mapping[str, str], number: int | None) -> Event:
+        """Change or delete a message of the current conversation; return the event that does.
+
+        kind: "edit", or "del". number: of the message, None for the person's own last one. Raises Rejected.
+        """
+        me, place = await self.visit(), await self.place("")
+        found = number if number is not None else await self._read(partial(_last_own, place=place, person=me.person))
+        if found is None:
+            raise Rejected("bad_ref", "there is no message of yours")
+        return await self._append(me, Claim(place.conversation, kind, body, found, secrets.token_hex(8)))
+
+    async def _append(self, me: Me, claim: Claim) -> Event:
         self._check_rate(me, "send")
-        claim = Claim(target, "msg", {"text": text}, None, cid or secrets.token_hex(8))
         entry = check(claim, me.person, self.setting.via)
 
         def append(change: log.Change) -> Event:
@@ -231,10 +248,7 @@ class Talker:
                 self._own.add((event.conversation, event.seq))
             return event
 
-        event = await self._write(append)
-        if self.setting.manner.reads_by_writing:
-            await self.mark(event.conversation, event.seq)
-        return event
+        return await self._write(append)
 
     async def mark(self, conversation: int, read: int) -> None:
         """Note how far the person has read."""
@@ -468,6 +482,16 @@ def _places(db: Connection, *, me: Me) -> list[Place]:
         other, label = _called(db, one, me)
         found.append(Place(one.id, one.kind, label, other, one.head, one.read))
     return found
+
+
+def _last_own(db: Connection, *, place: Place, person: int) -> int | None:
+    """Return the number of a person's last message in a conversation, None where it is long ago, or there is none."""
+    row = db.execute(
+        "SELECT seq FROM event WHERE conversation = ? AND seq > ? AND sender = ? AND kind = 'msg' AND body != '{}' "
+        "ORDER BY seq DESC LIMIT 1",
+        (place.conversation, place.head - LOOK_BACK, person),
+    ).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _called(db: Connection, one: rooms.Summary, me: Me) -> tuple[int | None, str]:

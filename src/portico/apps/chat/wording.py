@@ -94,6 +94,8 @@ _REASONS_ZH: Final[Mapping[str, str]] = {
     "forbidden": "没有权限",
     "rate": "太快了，请慢一点",
     "too_big": "文字太长",
+    "bad_ref": "没有这条消息，或已被删除",
+    "not_yours": "不是您的消息或会话",
     "empty": "内容为空",
     "taken": "已被他人占用或接待",
     "stale": "会话已有变化，请再看一下",
