@@ -319,6 +319,20 @@ async def test_too_many_addresses(stage: TextStage) -> None:
     assert await sender.ask("#1 hello") == "#1 no rate"
 
 
+@acted
+async def test_an_address_that_is_blocked_is_not_answered(stage: TextStage) -> None:
+    await stage.open()
+    await stage.open_datagrams()
+    stage.limits.keep_out("address", "127.0.0.0/8", stage.now_ms + 1)
+    sender = stage.sender()
+    sender.send("#1 hello")
+    await stage.until(lambda: stage.datagrams_taken == 1)
+    assert sender.hears_nothing()
+    assert await stage.rows("SELECT 1 FROM person") == []
+    stage.now_ms += 1
+    assert (await sender.ask("#1 hello")).startswith("#1 ok ")
+
+
 def test_long_addresses_have_a_login_of_their_own() -> None:
     host = "2001:db8:1111:2222:3333:4444:5555:6666"
     found = {datagrams._login(Peer(host, port)) for port in (4_000, 4_001)}

@@ -404,6 +404,47 @@ async def test_who_takes_nothing_is_let_go(stage: TextStage) -> None:
 
 
 @acted
+async def test_whoever_stays_nobody_for_too_long_is_let_go(stage: TextStage) -> None:
+    stage.patience = Patience(stranger_s=0.5)
+    await stage.open()
+    stranger, program = await stage.netcat(), await stage.netcat()
+    await stranger.type("/lang en")
+    await stranger.send(b"/he")
+    await program.type("/json on")
+    assert await stranger.until("$") == [WELCOME, "*** Done.", "*** nothing was said in 0.5 s", "$"]
+    assert json.loads((await program.until("bye"))[-1]) == {
+        "t": "bye",
+        "code": 4002,
+        "why": "nothing was said in 0.5 s",
+    }
+    assert await program.line() == "$"
+
+
+@acted
+async def test_whoever_is_somebody_may_say_nothing_for_as_long_as_it_likes(stage: TextStage) -> None:
+    stage.patience = Patience(stranger_s=0.5)
+    await stage.open()
+    visitor = await stage.netcat()
+    await visitor.type("hello")
+    await visitor.until("✓")
+    loop = asyncio.get_running_loop()
+    over_s = loop.time() + 0.6
+    await stage.until(lambda: loop.time() > over_s)
+    await visitor.type("still here")
+    await visitor.until("✓")
+
+
+@acted
+async def test_whoever_goes_on_with_what_is_refused_is_let_go(stage: TextStage) -> None:
+    await stage.open()
+    visitor = await stage.netcat()
+    await visitor.type("hello", *["more"] * 400)
+    lines = await visitor.until("$")
+    assert lines[-2] == "*** too many, for too long"
+    assert len(await stage.rows("SELECT 1 FROM event WHERE kind = 'msg'")) == 20
+
+
+@acted
 async def test_a_slow_reader_gets_all_of_it_in_order(stage: TextStage) -> None:
     await stage.open()
     person, visitor = await _stopped(stage)

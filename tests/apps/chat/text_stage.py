@@ -216,6 +216,12 @@ class TextStage:
         self.door.setblocking(False)
         await self._datagrams.open([self.door])
 
+    @property
+    def datagrams_taken(self) -> int:
+        """How many datagrams have been taken, and are over and done with."""
+        assert self._datagrams is not None
+        return self._datagrams.totals.requests - self._datagrams.active
+
     def sender(self, encoding: str = "utf-8") -> Sender:
         """Make a program that sends datagrams."""
         self._senders.append(Sender(self.door, encoding))
@@ -223,7 +229,7 @@ class TextStage:
 
     def setting(self, via: str) -> Setting:
         """Return what talkers share."""
-        return Setting(self.house, self.entrance, via, UTC)
+        return Setting(self.house, self.entrance, via, UTC, is_abusive=self.limits.is_abusive)
 
     def _run(self, work: Work) -> object:
         return self._tasks.start(work)

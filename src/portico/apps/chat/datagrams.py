@@ -101,6 +101,11 @@ class Correspondence:
             return self._welcome(datagram, peer)
         found = self._peers.get(peer)
         if found is None:
+            try:
+                self.setting.entrance.check_rate(peer.host, "connect")
+            except Rejected as exc:
+                if exc.code == "blocked":  # who is kept out is not even answered
+                    return None
             found = self._peers[peer] = Correspondent(self, peer)
             if len(self._peers) > MAX_PEERS:
                 next(iter(self._peers.values())).end()

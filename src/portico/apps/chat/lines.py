@@ -18,10 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from portico.apps.chat import frames
 from portico.apps.chat.commands import Command, obey
 from portico.apps.chat.entrance import Caller
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.talker import Setting, Talker
+from portico.apps.chat.websocket import ABUSIVE, SILENT
 from portico.apps.chat.wording import TICK, phrase
 from portico.errors import Gone
 from portico.server.service import StreamService
@@ -102,9 +104,10 @@ class LinesWire:
 
 
 class Patience(NamedTuple):
-    """How long a peer may take nothing of what is written to it."""
+    """How long a peer may take nothing of what is written to it, and how long it may be nobody."""
 
     stall_s: float = 60.0
+    stranger_s: float = 600.0
 
 
 def lines_service(setting: Setting, *, encoding: str = AUTO, patience: Patience | None = None) -> StreamService:
@@ -172,9 +175,23 @@ class _Lines:
             await self._wire.flushed()
             return
         self._wire.show(phrase("welcome_desk" if talker.has_desk else "welcome_rooms", talker.language))
-        while not talker.is_ended and (line := await self._read_line()) is not None:
-            await self._take(line)
+        ends_s = asyncio.get_running_loop().time() + self._patience.stranger_s
+        try:
+            while not talker.is_ended and (line := await self._read_line_until(ends_s)) is not None:
+                await self._take(line)
+                if talker.me is not None and talker.setting.is_abusive(talker.me):
+                    talker.session.say(frames.write("bye", code=ABUSIVE, why="too many, for too long"))
+        except TimeoutError:
+            why = f"nothing was said in {self._patience.stranger_s:g} s"
+            talker.session.say(frames.write("bye", code=SILENT, why=why))
         await self._settle()
+
+    async def _read_line_until(self, ends_s: float) -> bytes | None:
+        """Return the next line; raise TimeoutError where somebody who is nobody yet takes too long."""
+        if self._talker.me is not None:
+            return await self._read_line()
+        async with asyncio.timeout_at(ends_s):
+            return await self._read_line()
 
     async def _take(self, line: bytes) -> None:
         if self._is_json:

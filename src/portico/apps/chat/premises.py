@@ -65,7 +65,7 @@ class Premises:
         self.files = Files(self.store, folder, self.limits)
         self.house: House = house._replace(operations=self._operations(folder))
         self._gate = Gate(is_password, self.limits.may_from, hash_password, links.redeem, self.limits.end_device)
-        talking = Setting(self.house, Entrance(self.house, self._gate), VIA)
+        talking = Setting(self.house, Entrance(self.house, self._gate), VIA, is_abusive=self.limits.is_abusive)
         self.lines = lines_service(talking, encoding=encoding)
         self.letters = Correspondence(talking, encoding=encoding)
 

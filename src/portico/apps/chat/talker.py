@@ -58,13 +58,17 @@ class Manner(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What the talkers of one service share. zone: of the times that are shown, None for this machine's own."""
+    """What the talkers of one service share. zone: of the times that are shown, None for this machine's own.
+
+    is_abusive: whether somebody has gone on too long with what is refused.
+    """
 
     house: House
     entrance: Entrance
     via: str
     zone: tzinfo | None = None
     manner: Manner = Manner()
+    is_abusive: Callable[[Me], bool] = lambda me: False
 
 
 class Place(NamedTuple):
