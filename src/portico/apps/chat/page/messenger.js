@@ -8,6 +8,7 @@ import "./texts-messenger.js";
 import { device, keep, readPublic, signOut } from "./api.js";
 import { Connection, Refusal } from "./chat.js";
 import { Files } from "./files.js";
+import { NotePanel } from "./note.js";
 import { Notices } from "./notices.js";
 import { members, search, settings, somethingNew, unsent } from "./panels.js";
 import { Sidebar, listed, pictureOf, titleOf } from "./sidebar.js";
@@ -38,7 +39,8 @@ class Messenger {
     this.top = h("header", { class: "top" });
     this.empty = h("div", { class: "empty" });
     this.main = h("main", {}, this.state, this.top, this.thread.element, this.empty);
-    this.element = h("div", { class: "app" }, this.sidebar.element, this.main);
+    this.note = new NotePanel(this.connection, () => this.go(this.thread.id));
+    this.element = h("div", { class: "app" }, this.sidebar.element, this.main, this.note.element);
   }
 
   #over = new AbortController(); // of what this one listens to
@@ -130,6 +132,7 @@ class Messenger {
       return;
     }
     this.connection.outbox.clear();
+    this.note.forget();
     this.connection.stop();
     await signOut(this.connection.token);
     location.assign("/");
@@ -150,7 +153,7 @@ class Messenger {
   }
 
   #route() {
-    const c = Number(/^#c(\d{1,15})$/.exec(location.hash)?.[1] ?? 0);
+    const c = Number(/^#c(\d{1,15})(?:\.note)?$/.exec(location.hash)?.[1] ?? 0);
     const known = this.store.conversations.get(c);
     const id = known && (known.is_listed || known.last >= 0) ? c : 0;
     const at = this.at ?? 0;
@@ -160,8 +163,9 @@ class Messenger {
     this.element.classList.toggle("reading", c > 0);
     this.thread.element.hidden = id === 0;
     this.top.hidden = id === 0;
+    this.note.show(location.hash.endsWith(".note") ? id : 0);
     this.thread.open(id, { at }).then(() => {
-      if (id && matchMedia("(pointer: fine)").matches && !at && !document.querySelector("dialog")) {
+      if (id && !this.note.id && matchMedia("(pointer: fine)").matches && !at && !document.querySelector("dialog")) {
         this.thread.composer.focus();
       }
     });
@@ -193,6 +197,7 @@ class Messenger {
       this.settings(text("settings.first"));
     }
     if (is_first) {
+      this.note.resume();
       readPublic().then((found) => {
         this.title = found.title;
         this.files.max_bytes = found.max_file_mib ? found.max_file_mib * 2 ** 20 : Infinity;
@@ -216,7 +221,7 @@ class Messenger {
       : text(store.people.get(conversation.others[0])?.online ? "top.online" : "top.offline");
     const title = titleOf(store, conversation);
     const online = store.people.get(conversation.others[0])?.online;
-    const signature = JSON.stringify([conversation.id, title, line, conversation.is_muted, online]);
+    const signature = JSON.stringify([conversation.id, title, line, conversation.is_muted, online, this.note.id]);
     if (this.top.dataset.signature === signature) {
       return;
     }
@@ -228,10 +233,16 @@ class Messenger {
       h("div", { class: "grow" }, h("h2", { class: "cut", dir: "auto" }, title), h("p", { class: "dim cut" }, line)),
       iconButton("search", text("search"), () => this.find()),
       iconButton(conversation.is_muted ? "mute" : "bell", text(`top.${mute}`), () => this.#mute(conversation)),
+      ...(conversation.has_left ? [] : [iconButton("note", text("note.open"), () => this.#toggleNote(), { "aria-pressed": String(this.note.id > 0) })]),
       ...(is_room && !conversation.has_left ? [iconButton("people", text("top.members"), () => this.members())] : []));
     if (count === undefined && is_room && !conversation.has_left) {
       this.#look(conversation.id);
     }
+  }
+
+  #toggleNote() {
+    const { id } = this.thread;
+    location.hash = this.note.id ? `c${id}` : `c${id}.note`;
   }
 
   async #look(c) {

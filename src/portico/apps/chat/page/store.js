@@ -8,7 +8,7 @@
 // a message is shown. Nothing here touches the document.
 
 const EPHEMERAL_MS = 6_000; // how long "is writing" lasts
-const SHOWN_KINDS = new Set(["msg", "join", "leave", "title", "state", "assign", "transfer", "rating"]);
+const SHOWN_KINDS = new Set(["msg", "join", "leave", "title", "state", "assign", "transfer", "rating", "note"]);
 
 export class Conversation {
   constructor(id) {
