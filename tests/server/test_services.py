@@ -146,6 +146,20 @@ async def test_what_takes_too_long_is_cut_on_both(stage: Stage) -> None:
         assert await peer.is_closed()
 
 
+async def test_what_is_cut_is_counted_once(stage: Stage) -> None:
+    gate = Gate()
+
+    @stream_service
+    async def deaf(stream: Stream) -> None:
+        await gate.passed()
+
+    async with laid(Services(deaf, shout)) as table:
+        await table.connect()
+        await stage.until(lambda: table.server.active == 1)
+        table.server.cut()
+        assert table.server.totals.cut == 1
+
+
 @pytest.mark.parametrize("act", [ServiceServer.cut, ServiceServer.abort])
 async def test_everything_at_once(stage: Stage, act: object) -> None:
     async with laid() as table:

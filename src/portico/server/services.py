@@ -100,9 +100,8 @@ class ServiceServer:
 
     def cut(self) -> None:
         """Do the same, and cancel what services are doing."""
-        self.abort()
-        if self._streams in self._opened:
-            self._streams.cut()
+        for server in self._opened:
+            server.cut()
 
     @property
     def totals(self) -> Totals:
