@@ -134,6 +134,19 @@ def test_how_far_one_has_read_never_goes_back(ledger: Ledger) -> None:
         log.mark(ledger.db, ledger.person("b"), room, 1)
 
 
+def test_what_one_has_left_is_to_be_read_up_to_that(ledger: Ledger) -> None:
+    one, two = ledger.person("a"), ledger.person("b")
+    rooms_left = [ledger.room(one, is_public=True) for _ in range(3)]
+    for room in rooms_left:
+        rooms.join(ledger.change, two, room)
+        ledger.say(one, room, "hello")
+        rooms.leave(ledger.change, two, room)
+    first, second, third = rooms_left
+    assert log.left_behind(ledger.db, two, {first: 2, second: 4, 99: 1}) == [first]
+    assert log.left_behind(ledger.db, two, {third: 0}) == [third]
+    assert log.left_behind(ledger.db, one, {first: 2}) == []
+
+
 # Who comes, goes and speaks, in any order: nobody reads what `can_read` denies.
 acts = st.lists(st.tuples(st.sampled_from(["say", "join", "leave"]), st.integers(0, 3)), max_size=40)
 

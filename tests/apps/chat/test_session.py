@@ -154,6 +154,27 @@ def test_resume(tmp_path: Path) -> None:
     play(tmp_path, work)
 
 
+def test_who_was_taken_out_meanwhile_is_told_what_happened_until_then(tmp_path: Path) -> None:
+    async def work(scene: Scene) -> None:
+        ann, line = await scene.come(scene.tokens[0])
+        await scene.say(ann, message(scene, "with both"))
+        assert ann.me is not None
+        first = ann.me.person
+        await scene.house.hub.store.write(lambda change: rooms.leave(change, first + 1, scene.room))
+        await scene.say(ann, message(scene, "without"))
+        epoch = line.of("welcome")[0]["epoch"]
+        _, again = await scene.come(scene.tokens[1], epoch=epoch, have={str(scene.room): 2})
+        assert [(event["s"], event["k"]) for event in again.of("sync")[0]["ev"]] == [(3, "msg"), (4, "leave")]
+        await scene.say(ann, message(scene, "nor this"))
+        assert again.of("ev") == []
+        _, known = await scene.come(scene.tokens[1], epoch=epoch, have={str(scene.room): 4})
+        assert known.of("sync") == []
+        _, other = await scene.come(scene.tokens[1], epoch="another", have={str(scene.room): 2})
+        assert other.of("sync") == []
+
+    play(tmp_path, work)
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

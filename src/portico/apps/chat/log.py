@@ -204,6 +204,15 @@ def is_ahead(db: Connection, person: int, have: Mapping[int, int]) -> bool:
     return any(have.get(conversation, 0) > head for conversation, head in rows)
 
 
+def left_behind(db: Connection, person: int, have: Mapping[int, int]) -> list[int]:
+    """Return the conversations that a person has left, and not yet read to where that was.
+
+    have: conversation to the last seq; what is not in it is of no interest any more.
+    """
+    rows = db.execute("SELECT conversation, until FROM member WHERE person = ? AND until IS NOT NULL", (person,))
+    return [conversation for conversation, until in rows if have.get(conversation, until) < until]
+
+
 def _event(db: Connection, conversation: int, seq: int) -> Event | None:
     row = db.execute(f"SELECT {_COLUMNS} FROM event WHERE conversation = ? AND seq = ?", (conversation, seq)).fetchone()
     return None if row is None else Event(*row)

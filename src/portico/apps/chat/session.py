@@ -134,6 +134,9 @@ class Session:
             have = None if why else hello.have.get(conversation)
             await house.hub.enter(self.reader, conversation, have, recent=hello.recent)
             self.say(frames.write("st", c=conversation, read={str(me.person): read[conversation]}))
+        if not why:  # what happened until somebody was taken out, or left on another device, is still to be read
+            for conversation in await store.read(lambda db: log.left_behind(db, me.person, hello.have)):
+                await house.hub.enter(self.reader, conversation, hello.have[conversation])
         house.presence.come(self.reader, self._via)
         self.reader.pump()
 
