@@ -95,6 +95,10 @@ async def test_only_who_has_it_open_and_is_there_is_told(house: Asking) -> None:
     assert [note["v"] for note in notes(wei) if "v" in note] == [1]
     assert notes(mira) == []
     house.now_ms += OPEN_MS
+    other = await house.again(ada.id)
+    await other.heard(lambda frame: frame["t"] == "sync" and frame["c"] == room)
+    assert (await other.ask("note.get", c=room, open=False))["here"] == [ada.id]
+    await other.ask("note.close", c=room)
     assert (await ada.ask("note.get", c=room))["here"] == [ada.id]
     house.now_ms += OPEN_MS + 1
     assert (await wei.ask("note.get", c=room))["here"] == [wei.id]
@@ -131,6 +135,7 @@ MISTAKES: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("note.get", {"have": -1}, "proto"),
     ("note.get", {"have": "1"}, "proto"),
     ("note.get", {"epoch": 7}, "proto"),
+    ("note.get", {"open": 1}, "proto"),
     ("note.edit", {"edit": ["x"], "cid": "a"}, "proto"),
     ("note.edit", {"v": 0, "edit": ["x"]}, "bad_cid"),
     ("note.edit", {"v": 0, "edit": ["x"], "cid": "a" * 65}, "proto"),

@@ -1,14 +1,15 @@
 """What `ask` can ask of the shared note of a room or of two persons, and who is told of its edits.
 
-    note.get {c, have?, epoch?} -> {v, edits | text, by, at, here}      and be told of edits from now on
+    note.get {c, have?, epoch?, open?} -> {v, edits | text, by, at, here}
     note.edit {c, v, edit, cid, epoch?} -> {v, edits | text, done}      edits: all behind v, one's own among them
     note.append {c, text, cid?} -> {v}                                  a line under the text
     note.close {c} -> {}                                                be told no more
 
-    st {c, note: {v, f, edit, cid}}      to whoever has it open: an edit
+    st {c, note: {v, f, edit, cid, at}}  to whoever has it open: an edit
     st {c, note: {here: [persons]}}      to whoever has it open: who that is
 
-Edits are lists as `notes` has them; each one in an answer is {v, f, edit, cid}. `epoch` is the one that the client's
+Edits are lists as `notes` has them; each one in an answer is {v, f, edit, cid, at}. Who gets a note is told of its
+edits from then on, unless `open` is false. `epoch` is the one that the client's
 text is of: what was made on the text of a database that has been restored since is answered with the text of now. A
 client whose version is not the one in front of the next edit asks for what is between; so a frame that is lost costs
 nothing. Who has a note open asks again now and then, and is forgotten when that does not happen for OPEN_MS.
@@ -21,11 +22,11 @@ from typing import Any, Final
 from portico.apps.chat import frames, note_log
 from portico.apps.chat.events import MAX_CID, Rejected, check_text
 from portico.apps.chat.frames import Frame, number
-from portico.apps.chat.hub import Hub
+from portico.apps.chat.hub import MAX_QUEUED, Hub, Reader
 from portico.apps.chat.log import Change
 from portico.apps.chat.note_log import Made, Missing, Outcome, Wanted
 from portico.apps.chat.notes import read_edit
-from portico.apps.chat.operations import myself
+from portico.apps.chat.operations import flag, myself
 from portico.apps.chat.session import Operation, Session
 
 Answer = Mapping[str, Any]
@@ -37,7 +38,7 @@ class Notes:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._open: dict[int, dict[int, int]] = {}  # conversation to persons, each to when it last asked, in ms
+        self._open: dict[int, dict[Reader, int]] = {}  # by conversation; each with when it last asked, in ms
 
     def operations(self) -> dict[str, Operation]:
         """Return what can be asked, by name."""
@@ -50,6 +51,7 @@ class Notes:
 
     async def get(self, session: Session, frame: Frame) -> Answer:
         """Return what one lacks of a note, and count one in."""
+        reader, is_open = session.reader, flag(frame, "open", default=True)
         own, conversation = myself(session).person, number(frame, "c")
         have = number(frame, "have", least=0) if "have" in frame else None
         have = have if self._is_of_now(frame) else None
@@ -59,7 +61,8 @@ class Notes:
             return note_log.look(db, conversation, have)
 
         missing = await self._hub.store.read(read)
-        self._note_open(conversation, own)
+        if is_open and reader is not None:
+            self._note_open(conversation, reader)
         return {**_written(missing), "here": self._here(conversation)}
 
     async def edit(self, session: Session, frame: Frame) -> Answer:
@@ -95,8 +98,8 @@ class Notes:
 
     async def close(self, session: Session, frame: Frame) -> Answer:
         """Be told no more."""
-        own, conversation = myself(session).person, number(frame, "c")
-        if self._open.get(conversation, {}).pop(own, None) is not None:
+        conversation = number(frame, "c")
+        if session.reader is not None and self._open.get(conversation, {}).pop(session.reader, None) is not None:
             self._tell_here(conversation)
         return {}
 
@@ -105,33 +108,46 @@ class Notes:
 
     # who is told
 
-    def _note_open(self, conversation: int, person: int) -> None:
-        is_new = person not in self._here(conversation)
-        self._open.setdefault(conversation, {})[person] = self._hub.store.now_ms()
-        if is_new:
+    def _note_open(self, conversation: int, reader: Reader) -> None:
+        before = self._here(conversation)
+        self._open.setdefault(conversation, {})[reader] = self._hub.store.now_ms()
+        if reader.person not in before:
             self._tell_here(conversation)
 
-    def _here(self, conversation: int) -> list[int]:
+    def _readers(self, conversation: int) -> list[Reader]:
         """Return who has a note open, may see it and is connected; forget the others."""
-        room, since_ms = self._hub.rooms.get(conversation), self._hub.store.now_ms() - OPEN_MS
+        since_ms = self._hub.store.now_ms() - OPEN_MS
         there = {
-            person: asked_ms
-            for person, asked_ms in self._open.get(conversation, {}).items()
-            if asked_ms >= since_ms and room is not None and person in room.seats and room.seats[person].until is None
+            reader: asked_ms
+            for reader, asked_ms in self._open.get(conversation, {}).items()
+            if asked_ms >= since_ms and self._is_there(reader, conversation)
         }
         self._open[conversation] = there
         if not there:
             del self._open[conversation]
-        return sorted(there)
+        return list(there)
+
+    def _is_there(self, reader: Reader, conversation: int) -> bool:
+        room = self._hub.rooms.get(conversation)
+        seat = room.seats.get(reader.person) if room is not None and reader in room.readers else None
+        return seat is not None and seat.until is None
+
+    def _here(self, conversation: int) -> list[int]:
+        return sorted({reader.person for reader in self._readers(conversation)})
 
     def _tell(self, conversation: int, outcome: Outcome) -> None:
         if outcome.made is not None and not outcome.is_repeat:
-            told = frames.write("st", c=conversation, note=_edit(outcome.made))
-            self._hub.tell(self._here(conversation), told)
+            self._say(conversation, _edit(outcome.made))
 
     def _tell_here(self, conversation: int) -> None:
-        here = self._here(conversation)
-        self._hub.tell(here, frames.write("st", c=conversation, note={"here": here}))
+        self._say(conversation, {"here": self._here(conversation)})
+
+    def _say(self, conversation: int, note: Mapping[str, Any]) -> None:
+        """Tell whoever has a note open; who has no room misses it, and asks."""
+        told = frames.write("st", c=conversation, note=note)
+        for reader in self._readers(conversation):
+            if reader.wire.has_room and len(reader.queue) < MAX_QUEUED:
+                reader.say(told)
 
 
 def _written(missing: Missing) -> dict[str, Any]:

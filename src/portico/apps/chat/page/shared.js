@@ -212,12 +212,9 @@ export class SharedNote extends EventTarget {
     this.#wants = false;
     const { epoch } = this.connection.store;
     const have = this.version >= 0 ? { have: this.version, epoch: this.#epoch } : {};
-    const answer = await this.connection.ask("note.get", { c: this.c, ...have });
+    const answer = await this.connection.ask("note.get", { c: this.c, open: this.#is_open, ...have });
     this.here = answer.here;
     this.#takeAnswer(answer, epoch);
-    if (!this.#is_open) {
-      this.connection.ask("note.close", { c: this.c }).catch(() => {});
-    }
     if (this.is_saved) {
       this.#adopt();
     }
