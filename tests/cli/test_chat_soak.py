@@ -30,6 +30,22 @@ def test_figures_are_told_in_chinese_and_the_data_can_be_kept(runs: Runs, tmp_pa
     assert "is not empty" in again.err
 
 
+def test_it_goes_on_until_the_server_has_been_killed_so_often(runs: Runs) -> None:
+    words = ("--users", "10", "--room", "5", "--rate", "40", "--over-lines", "40", "--over-udp", "20")
+    done = runs("chat", "soak", *words, "--seconds", "1", "--kills", "3", "--pause", "0.5")
+    assert done.code == 0, done.out
+    assert "the server is killed (3)" in done.out
+    for way in ("websocket", "tcp frames", "tcp lines utf-8", "tcp lines gbk", "udp"):
+        assert f"{way} " in done.out, done.out
+
+
+def test_a_reader_is_stopped(runs: Runs) -> None:
+    done = runs(*SMALL, "--seconds", "3", "--stop", "1")
+    assert done.code == 0, done.out
+    assert "a reader was stopped 1 times, had 1 connections" in done.out
+    assert "while it was stopped: p50" in done.out
+
+
 @pytest.mark.parametrize("words", [("--users", "1"), ("--seconds", "0"), ("--over-tcp", "101")])
 def test_what_makes_no_sense_is_refused(words: tuple[str, str], runs: Runs) -> None:
     done = runs("chat", "soak", *words)

@@ -19,12 +19,14 @@ from portico.cli.group import Example, PageCommand, words_of_environment
 from portico.cli.options import collect, options_for
 from portico.cli.screen import Screen
 from portico.errors import ConfigError
-from portico.net.addresses import Address
+from portico.net.addresses import Address, Kind
 from portico.net.listening import address_of, close, listen
 from portico.settings.chatting import Soak
 
 if TYPE_CHECKING:
     from portico.apps.chat.soak import Report, Usage
+    from portico.apps.chat.soak_ledger import Durations, Ledger
+    from portico.apps.chat.soak_ways import Ports
     from portico.cli.words import Words
 
 _FAILED_CODE: Final = 1
@@ -39,13 +41,22 @@ class Process:
     """A `Keeper`: the server as a process of its own, on ports that stay the same."""
 
     def __init__(self, folder: Path, users: int) -> None:
-        self.port, self.line_port = _free_ports(2)
+        http, lines, datagrams = _free_ports("tcp", "tcp", "udp")
         self._process: asyncio.subprocess.Process | None = None
         self._words = [
-            *("--data", str(folder), "-b", f"127.0.0.1:{self.port}", "--quiet", "--no-datagrams"),
-            *("--line-port", str(self.line_port), "--max-connections-per-address", str(4 * users + 100)),
+            *("--data", str(folder), "-b", f"127.0.0.1:{http}", "--quiet"),
+            *("--line-port", str(lines), "--udp-port", str(datagrams)),
+            *("--max-connections-per-address", str(4 * users + 100)),
             *("--drain", "2"),
         ]
+        self._ports = (http, lines, datagrams)
+
+    @property
+    def ports(self) -> "Ports":
+        """Where the server is."""
+        from portico.apps.chat.soak_ways import Ports
+
+        return Ports(*self._ports)
 
     async def start(self) -> None:
         """Start the server; return when it takes connections. Raises ConfigError where it does not."""
@@ -58,7 +69,7 @@ class Process:
         end_s = asyncio.get_running_loop().time() + _START_S
         while asyncio.get_running_loop().time() < end_s and self._process.returncode is None:
             try:
-                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                _, writer = await asyncio.open_connection("127.0.0.1", self._ports[0])
             except OSError:
                 await asyncio.sleep(0.02)
                 continue
@@ -99,8 +110,8 @@ class Process:
         return Usage(int(stat[21]) * resource.getpagesize(), (int(stat[11]) + int(stat[12])) / _HERTZ)
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [sock for _ in range(count) for sock in listen(Address("tcp", host="127.0.0.1", port=0))]
+def _free_ports(*kinds: Kind) -> list[int]:
+    sockets = [sock for kind in kinds for sock in listen(Address(kind, host="127.0.0.1", port=0))]
     try:
         return [address_of(sock).port for sock in sockets]
     finally:
@@ -109,7 +120,7 @@ def _free_ports(count: int) -> list[int]:
 
 def _soak(**params: Any) -> int:
     from portico.apps.chat.soak import Soak as Run
-    from portico.apps.chat.soak import Wanted
+    from portico.apps.chat.soak_plan import Shares, Wanted
     from portico.server.embedded import event_loop
 
     settings, words = collect(Soak, params), words_of_environment()
@@ -120,9 +131,11 @@ def _soak(**params: Any) -> int:
         settings.seconds,
         settings.rate,
         settings.room,
-        settings.over_tcp,
-        settings.pause if settings.chaos else 0.0,
+        Shares(settings.over_tcp, settings.over_lines, settings.over_udp),
+        settings.pause if settings.chaos or settings.kills else 0.0,
+        settings.kills,
         settings.seed,
+        settings.stop,
     )
 
     def say(what: str, count: int) -> None:
@@ -155,25 +168,50 @@ def _raise_file_limit() -> None:
 
 
 def _lines(report: "Report", words: "Words") -> list[str]:
-    ledger, seconds = report.ledger, max(report.talked_s, 0.001)
+    ledger, total, seconds = report.ledger, report.ledger.total, max(report.talked_s, 0.001)
     lines = [
-        words("soak-sent", sent=report.sent, acked=report.acked, rate=f"{report.sent / seconds:.0f}"),
-        words("soak-delivered", n=ledger.deliveries, rate=f"{ledger.arrivals.count / seconds:.0f}"),
+        words("soak-sent", sent=total.sent, acked=total.acked, rate=f"{total.sent / seconds:.0f}"),
+        words("soak-delivered", n=total.deliveries, rate=f"{total.arrivals.count / seconds:.0f}"),
+        words("soak-acks", **_shares(total.acks)),
+        words("soak-arrivals", **_shares(total.arrivals)),
     ]
-    for key, durations in (("soak-acks", ledger.acks), ("soak-arrivals", ledger.arrivals)):
-        shares = {f"p{share}": f"{1000 * durations.share_s(share / 100):.1f}" for share in (50, 95, 99)}
-        lines.append(words(key, **shares))
+    if len(ledger.ways) > 1:
+        lines += [_way(words, name, ledger) for name in sorted(ledger.ways)]
     memory = [used // _MIB for used in report.memory if used] or [0]
     lines.append(words("soak-memory", first=memory[0], last=memory[-1], most=max(memory)))
     if not report.breaks:
         lines.append(words("soak-cpu", share=f"{100 * report.cpu_s / seconds:.0f}"))
-    lines.append(words("soak-connections", n=report.connections, limited=ledger.limited))
+    lines.append(words("soak-connections", n=total.connections, limited=ledger.limited))
     broken = words("comma").join(f"{name} {count}" for name, count in sorted(report.breaks.items()))
     lines += [words("soak-breaks", what=broken)] if broken else []
+    lines += _stopped(report, words)
     failed = words("comma").join(f"{kind} {count}" for kind, count in sorted(ledger.failed.items()))
     lines.append(words("soak-failed", what=failed) if failed else words("soak-good"))
     lines += [f"  {fault.kind} {fault.user}: {fault.detail}" for fault in ledger.faults[:_SHOWN_FAULTS]]
     return [f"  {line}" for line in lines]
+
+
+def _shares(durations: "Durations") -> dict[str, str]:
+    return {f"p{share}": f"{1000 * durations.share_s(share / 100):.1f}" for share in (50, 95, 99)}
+
+
+def _way(words: "Words", name: str, ledger: "Ledger") -> str:
+    figures = ledger.of(name)
+    counts = {"users": figures.users, "sent": figures.sent, "acked": figures.acked, "n": figures.deliveries}
+    return words("soak-way", name=f"{name:<15}", again=figures.repeats, **counts, **_shares(figures.arrivals))
+
+
+def _stopped(report: "Report", words: "Words") -> list[str]:
+    """Say what a reader that was stopped has cost the others."""
+    found = report.stopped
+    if found is None:
+        return []
+    counts = {"times": found.times, "syncs": found.syncs, "n": found.connections}
+    return [
+        words("soak-stopped", **counts),
+        words("soak-running-arrivals", **_shares(found.running)),
+        words("soak-stopped-arrivals", **_shares(found.stopped)),
+    ]
 
 
 command = PageCommand(
@@ -182,6 +220,8 @@ command = PageCommand(
     arguments=[],
     examples=[
         Example("portico chat soak --chaos", "soak-example"),
+        Example("portico chat soak --kills 100", "soak-example-kills"),
+        Example("portico chat soak --users 1000 --room 1000 --rate 10 --stop 15", "soak-example-stop"),
         Example("portico chat soak --users 2000 --rate 500 --seconds 60", "soak-example-many"),
     ],
     callback=_soak,

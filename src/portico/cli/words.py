@@ -417,12 +417,15 @@ TEXTS: dict[str, Text] = {
     ),
     "Soak": Text("What is tried", "检验什么"),
     "soak-example": Text("while the server is killed and connections break", "同时强杀服务器、破坏连接"),
+    "soak-example-kills": Text("until it has been killed a hundred times", "直到服务器被强杀一百次"),
+    "soak-example-stop": Text("with a reader that is stopped, in a room of all", "全体同在一个房间，其中一个读取进程被暂停"),
     "soak-example-many": Text("for figures", "用于测量性能"),
     "soak-connected": Text("{n} users are connected", "{n} 个用户已连接"),
     "soak-kill": Text("the server is killed ({n})", "强杀服务器（第 {n} 次）"),
     "soak-restart": Text("the server is restarted ({n})", "重启服务器（第 {n} 次）"),
     "soak-reset": Text("connections are reset ({n})", "重置连接（第 {n} 次）"),
     "soak-stall": Text("users read nothing for a while ({n})", "部分用户暂停读取（第 {n} 次）"),
+    "soak-away": Text("users have no connection for a while ({n})", "部分用户暂时离线（第 {n} 次）"),
     "soak-forget": Text("connections are abandoned half open ({n})", "丢弃连接而不关闭（第 {n} 次）"),
     "soak-sent": Text(
         "sent {sent} messages ({rate}/s), {acked} acknowledged", "发送 {sent} 条消息（每秒 {rate}），已确认 {acked} 条"
@@ -438,6 +441,23 @@ TEXTS: dict[str, Text] = {
     "soak-arrivals": Text(
         "sent to delivered: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms",
         "发送到送达：p50 {p50} 毫秒，p95 {p95} 毫秒，p99 {p99} 毫秒",
+    ),
+    "soak-way": Text(
+        "{name} {users} users, sent {sent}, {acked} acknowledged, {n} delivered, {again} dropped as repeated; "
+        "p50 {p50} ms, p99 {p99} ms",
+        "{name} {users} 个用户，发送 {sent}，已确认 {acked}，送达 {n}，丢弃重复 {again}；p50 {p50} 毫秒，p99 {p99} 毫秒",
+    ),
+    "soak-stopped": Text(
+        "a reader was stopped {times} times, had {n} connections, and got {syncs} parts of the log when it went on",
+        "一个读取进程被暂停 {times} 次，先后建立 {n} 个连接，恢复后补取日志 {syncs} 段",
+    ),
+    "soak-running-arrivals": Text(
+        "sent to delivered while it ran: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms",
+        "其运行期间发送到送达：p50 {p50} 毫秒，p95 {p95} 毫秒，p99 {p99} 毫秒",
+    ),
+    "soak-stopped-arrivals": Text(
+        "sent to delivered while it was stopped: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms",
+        "其暂停期间发送到送达：p50 {p50} 毫秒，p95 {p95} 毫秒，p99 {p99} 毫秒",
     ),
     "soak-memory": Text(
         "memory of the server: {first} MiB at first, {last} MiB at last, {most} MiB at most",

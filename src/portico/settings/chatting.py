@@ -65,16 +65,48 @@ class Soak:
     over_tcp: int = option(
         20,
         Unit.COUNT,
-        "percent of the users on TCP lines, the others on WebSockets",
-        "使用 TCP 文本行的用户百分比，其余用 WebSocket",
+        "percent of the users with frames over TCP; who is on no other way has a WebSocket",
+        "通过 TCP 收发帧的用户百分比，未指定其他方式的用户使用 WebSocket",
+        bounds=(0, 100),
+        metavar="N",
+    )
+    over_lines: int = option(
+        10,
+        Unit.COUNT,
+        "percent of the users at netcat, half of them in GBK",
+        "使用 netcat 文本行的用户百分比，其中一半用 GBK",
+        bounds=(0, 100),
+        metavar="N",
+    )
+    over_udp: int = option(
+        10,
+        Unit.COUNT,
+        "percent of the users on UDP, acknowledged",
+        "使用 UDP（带确认）的用户百分比",
         bounds=(0, 100),
         metavar="N",
     )
     chaos: bool = option(
         False,
         Unit.FLAG,
-        "kill and restart the server meanwhile; reset, stall and abandon connections",
-        "期间强杀并重启服务器，重置、停滞、丢弃连接",
+        "kill and restart the server meanwhile; reset, stall and abandon connections; keep users away",
+        "期间强杀并重启服务器，重置、停滞、丢弃连接，并让部分用户离线",
+    )
+    kills: int = option(
+        0,
+        Unit.COUNT,
+        "chaos with so many kills, however long they take",
+        "破坏期间至少强杀服务器的次数，直到达到为止",
+        bounds=(0, 100_000),
+        metavar="N",
+    )
+    stop: float = option(
+        0.0,
+        Unit.SECONDS,
+        "stop a reader process for so long, and let it run, by turns; tell what that costs the others",
+        "让一个读取进程轮流暂停与继续，每次这么久，并报告对其他用户的影响",
+        bounds=(0, 3_600),
+        metavar="TIME",
     )
     pause: float = option(
         3.0, Unit.SECONDS, "between two breaks", "两次破坏的间隔", bounds=(0.1, 3_600), metavar="TIME"

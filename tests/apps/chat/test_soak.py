@@ -10,8 +10,11 @@ import pytest
 
 from portico.apps.chat.house import DATABASE
 from portico.apps.chat.premises import MESSAGES, Premises
-from portico.apps.chat.soak import Report, Soak, Usage, Wanted, populate
-from portico.net.addresses import Address
+from portico.apps.chat.soak import Report, Soak, Usage
+from portico.apps.chat.soak_breaks import BREAKS
+from portico.apps.chat.soak_plan import DATAGRAMS, FRAMES, GBK_LINES, LINES, WEBSOCKET, Shares, Wanted
+from portico.apps.chat.soak_ways import Ports
+from portico.net.addresses import Address, Kind
 from portico.net.listening import address_of, listen
 from portico.server.http import HttpServer
 from portico.server.service import Services
@@ -24,7 +27,7 @@ class Stage:
     """A `Keeper` whose server is in this process. tamper: done to the database when it is stopped at last."""
 
     def __init__(self, folder: Path, tamper: str = "") -> None:
-        self.line_port = self.port = 0
+        self.ports = Ports(0)
         self.starts = 0
         self._folder = folder
         self._premises: Premises | None = None
@@ -33,13 +36,15 @@ class Stage:
 
     async def start(self) -> None:
         self.starts += 1
-        http = listen(Address("tcp", host="127.0.0.1", port=self.port))
-        lines = listen(Address("tcp", host="127.0.0.1", port=self.line_port))
-        self.port, self.line_port = address_of(http[0]).port, address_of(lines[0]).port
+        kinds: tuple[tuple[Kind, int], ...] = (("tcp", self.ports.http), ("tcp", self.ports.lines))
+        http, lines = (listen(Address(kind, host="127.0.0.1", port=port)) for kind, port in kinds)
+        datagrams = listen(Address("udp", host="127.0.0.1", port=self.ports.datagrams))
+        self.ports = Ports(*(address_of(socks[0]).port for socks in (http, lines, datagrams)))
         self._premises = premises = Premises(self._folder, is_fast=True)
         await premises.start()
-        service = ServiceServer(Services(premises.lines), Limits(), Service())
-        self._server = Several(HttpServer(premises.handler, Limits(), messages=MESSAGES), service, lines)
+        service = ServiceServer(Services(premises.lines, premises.letters.service), Limits(), Service())
+        premises.letters.post = service.send
+        self._server = Several(HttpServer(premises.handler, Limits(), messages=MESSAGES), service, lines + datagrams)
         await self._server.open(http)
 
     async def _end(self, timeout_s: float) -> None:
@@ -75,23 +80,46 @@ def soaked(folder: Path, wanted: Wanted, tamper: str = "") -> tuple[Report, Stag
     return asyncio.run(visit()), stage, said
 
 
-def test_a_good_server_loses_nothing(tmp_path: Path) -> None:
-    report, stage, said = soaked(tmp_path, Wanted(users=6, seconds=1, rate=40, room=3, lines=50))
+def test_a_good_server_loses_nothing_on_any_way(tmp_path: Path) -> None:
+    report, stage, said = soaked(tmp_path, Wanted(users=10, seconds=1, rate=60, room=5, shares=Shares(20, 40, 20)))
     assert report.ledger.faults == []
     assert report.is_good
-    assert report.sent == report.acked > 20
-    assert report.ledger.arrivals.count >= report.sent
-    assert (report.connections, stage.starts, said) == (6, 1, ["connected"])
+    total, ways = report.ledger.total, report.ledger.ways
+    assert total.sent == total.acked > 30
+    assert (total.users, total.connections, stage.starts, said) == (10, 10, 1, ["connected"])
+    assert set(ways) == {WEBSOCKET, FRAMES, LINES, GBK_LINES, DATAGRAMS}
+    assert {name for name, figures in ways.items() if not figures.deliveries or not figures.arrivals.count} == set()
     assert report.memory[0] == 1 << 20
+    assert report.stopped is None
 
 
 def test_nor_one_that_is_killed_while_connections_break(tmp_path: Path) -> None:
-    report, stage, said = soaked(tmp_path, Wanted(users=6, seconds=3, rate=40, room=3, lines=50, pause_s=0.3))
+    wanted = Wanted(users=10, seconds=4, rate=60, room=5, shares=Shares(20, 40, 20), pause_s=0.3)
+    report, stage, said = soaked(tmp_path, wanted)
     assert report.ledger.faults == []
-    assert report.sent == report.acked
-    assert {"reset", "kill", "stall", "forget", "restart"} <= set(report.breaks) <= set(said)
+    by_way = report.ledger.ways
+    assert {name: (by_way[name].sent, by_way[name].acked) for name in (WEBSOCKET, FRAMES, DATAGRAMS)} == {
+        name: (by_way[name].sent, by_way[name].sent) for name in (WEBSOCKET, FRAMES, DATAGRAMS)
+    }
+    assert set(BREAKS) <= set(report.breaks) <= set(said)
     assert stage.starts >= 3
-    assert report.connections > 6
+    assert report.ledger.total.connections > 10
+
+
+def test_so_many_kills_take_as_long_as_they_take(tmp_path: Path) -> None:
+    report, stage, _ = soaked(tmp_path, Wanted(users=6, seconds=0.1, rate=40, room=3, pause_s=0.1, kills=3))
+    assert report.ledger.faults == []
+    assert report.breaks["kill"] == 3
+    assert stage.starts == 4
+
+
+def test_a_reader_that_is_stopped_has_everything_in_the_end(tmp_path: Path) -> None:
+    report, _, _ = soaked(tmp_path, Wanted(users=6, seconds=5, rate=20, room=6, stop_s=2))
+    assert report.ledger.faults == []
+    assert report.stopped is not None
+    assert report.stopped.times >= 1
+    assert report.stopped.syncs >= 3  # one for each of its conversations when it came
+    assert report.stopped.running.count > 0 < report.stopped.stopped.count
 
 
 @pytest.mark.parametrize(
@@ -107,11 +135,3 @@ def test_a_server_that_loses_or_alters_is_found_out(name: str, tamper: str, kind
     report, _, _ = soaked(tmp_path, Wanted(users=3, seconds=1, rate=40, room=3), tamper)
     assert not report.is_good, name
     assert report.ledger.failed[kind] > 0, name
-
-
-def test_everybody_is_in_two_rooms_with_others(tmp_path: Path) -> None:
-    accounts = asyncio.run(populate(tmp_path, Wanted(users=10, seconds=1, rate=1, room=4)))
-    assert len({account.token for account in accounts}) == 10
-    assert {len(account.rooms) for account in accounts} == {2}
-    members = [room for account in accounts for room in account.rooms]
-    assert all(members.count(room) >= 2 for room in set(members))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from portico.apps.chat.events import Event
-from portico.apps.chat.soak_ledger import MAX_FAULTS, Durations, Ledger, compare
+from portico.apps.chat.soak_ledger import MAX_FAULTS, Durations, Figures, Ledger, compare
 
 
 def seen(c: int, seq: int, text: str, sender: int = 1) -> dict[str, Any]:
@@ -38,7 +38,6 @@ def test_what_all_have_seen_is_what_is_stored(db: sqlite3.Connection) -> None:
             ledger.take(user, event)
     compare(ledger, db, STORED)
     assert ledger.faults == []
-    assert ledger.deliveries == 8
 
 
 def test_events_without_a_text_are_compared_too(db: sqlite3.Connection) -> None:
@@ -109,3 +108,29 @@ def test_a_clock_that_goes_back_is_no_duration() -> None:
     durations = Durations()
     durations.add(-1.0)
     assert durations.share_s(1) == pytest.approx(0.000_1)
+
+
+def test_figures_of_all_ways_are_added_up() -> None:
+    ledger = Ledger()
+    for way, count in (("a", 1), ("b", 2)):
+        figures = ledger.of(way)
+        figures.sent += count
+        figures.users += 1
+        figures.acks.add(count)
+        ledger.arrived(figures, 10.0 * count)
+    total = ledger.total
+    assert (total.sent, total.users, total.acks.count, total.arrivals.count) == (3, 2, 2, 2)
+    assert [total.arrivals.share_s(share) for share in (0.5, 1)] == [11.0, 21.0]
+    assert [ledger.of("a").sent, ledger.of("c").sent] == [1, 0]
+    assert isinstance(ledger.of("a"), Figures)
+
+
+def test_arrivals_are_watched_for_a_while() -> None:
+    ledger = Ledger()
+    figures = ledger.of("a")
+    ledger.arrived(figures, 0.1)
+    ledger.watch = watched = Durations()
+    ledger.arrived(figures, 0.1)
+    ledger.watch = None
+    ledger.arrived(figures, 0.1)
+    assert (figures.arrivals.count, watched.count) == (3, 1)

@@ -1,13 +1,16 @@
 """One virtual user: what it sends, what it takes, and what it notices."""
 
 import json
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from portico.apps.chat.soak_ledger import Ledger
-from portico.apps.chat.soak_user import MAX_OUTBOX, Account, User
+from portico.apps.chat.soak_plan import WEBSOCKET, Account
+from portico.apps.chat.soak_texts import Progress, Stored
+from portico.apps.chat.soak_user import MAX_OUTBOX, User
 
 ROOM, OTHER, FOREIGN = 7, 8, 9
 
@@ -144,7 +147,7 @@ def test_what_is_not_acknowledged_is_sent_again_under_its_id(stage: Stage) -> No
     stage.say({"t": "ack", "cid": other["cid"], "c": OTHER, "s": 1, "at": 0})
     assert stage.user.outbox == {}
     assert stage.user.acked == {again["cid"]: (ROOM, 5), other["cid"]: (OTHER, 1)}
-    assert stage.ledger.acks.count == 0  # neither was sent once, and acknowledged on the same connection
+    assert stage.ledger.total.acks.count == 0  # neither was sent once, and acknowledged on the same connection
     assert stage.failed == {}
 
 
@@ -161,7 +164,8 @@ def test_times_of_what_is_sent_once_are_counted(stage: Stage) -> None:
     stage.user.send(ROOM)
     (sent,) = stage.wire.taken()
     stage.say({"t": "ack", "cid": sent["cid"], "c": ROOM, "s": 1, "at": 0}, {**event(1), "b": sent["b"]})
-    assert stage.ledger.acks.count == stage.ledger.arrivals.count == 1
+    figures = stage.ledger.of(WEBSOCKET)
+    assert figures.acks.count == figures.arrivals.count == figures.sent == figures.acked == 1
 
 
 def test_what_may_not_be_sent_yet_is_sent_later_and_what_never_is_a_fault(stage: Stage) -> None:
@@ -204,10 +208,39 @@ def test_a_sign_of_life_is_answered(stage: Stage) -> None:
     assert stage.wire.taken() == []
 
 
+def test_a_text_may_begin_with_more(stage: Stage) -> None:
+    stage.join()
+    stage.user.send(ROOM, more="long " * 100)
+    (sent,) = stage.wire.taken()
+    assert sent["b"]["text"].startswith("long long ")
+    stage.say({**event(1), "b": sent["b"]})
+    assert stage.ledger.of(WEBSOCKET).arrivals.count == 0
+
+
+def progress(**heads: int) -> Progress:
+    """Return how far conversations are; a name is a letter and a number."""
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE conversation (id INTEGER, head INTEGER)")
+    db.executemany("INSERT INTO conversation VALUES (?, ?)", [(int(name[1:]), head) for name, head in heads.items()])
+    found = Progress(db)
+    db.close()
+    return found
+
+
 def test_settled_is_who_has_everything_and_is_acknowledged(stage: Stage) -> None:
     stage.join()
     stage.say(event(1), event(1, OTHER))
-    assert stage.user.is_settled({ROOM: 1, OTHER: 1, FOREIGN: 5})
-    assert not stage.user.is_settled({ROOM: 2, OTHER: 1})
+    assert stage.user.is_settled(progress(c7=1, c8=1, c9=5))
+    assert not stage.user.is_settled(progress(c7=2, c8=1))
     stage.user.send(ROOM)
-    assert not stage.user.is_settled({ROOM: 1, OTHER: 1})
+    assert not stage.user.is_settled(progress(c7=1, c8=1))
+    assert stage.user.state(progress(c7=1, c8=2)) == "has {7: (1, 1), 8: (1, 2)}, and 1 not acknowledged"
+
+
+def test_what_was_acknowledged_has_to_be_stored(stage: Stage) -> None:
+    stage.user.acked["u1.1"] = (ROOM, 1)
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE event (conversation, seq, at_ms, sender, kind, body, ref, cid, via)")
+    stage.user.verify(Stored(stage.ledger, db))
+    db.close()
+    assert stage.failed == {"lost": 1}

@@ -2,30 +2,41 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import pytest
 
+from portico.apps.chat.soak_datagrams import DatagramUser
 from portico.apps.chat.soak_ledger import Ledger
-from portico.apps.chat.soak_user import Account, User
-from portico.apps.chat.soak_ways import Connection, LinesWay, SocketWay
+from portico.apps.chat.soak_lines import LineUser
+from portico.apps.chat.soak_plan import DATAGRAMS, FRAMES, GBK_LINES, LINES, WEBSOCKET, Account
+from portico.apps.chat.soak_user import User
+from portico.apps.chat.soak_ways import Ports, Talking, Way, open_way
+from portico.wire.handshake import accept_key
 from portico.wire.messages import MessageReceived, PongReceived
 from portico.wire.websocket import WebSocketCodec
 
-SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 PING = json.dumps({"t": "ping"})
+USERS: dict[str, type[User] | type[LineUser] | type[DatagramUser]] = {
+    WEBSOCKET: User,
+    FRAMES: User,
+    LINES: LineUser,
+    GBK_LINES: LineUser,
+    DATAGRAMS: DatagramUser,
+}
 Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Stage:
     """A user on a way to a peer, which the test plays."""
 
-    def __init__(self, way: Connection, peer: Peer, lost: list[User]) -> None:
+    def __init__(self, user: Talking, way: Way, peer: Peer, lost: list[Talking]) -> None:
         self.way = way
         self.reader, self.writer = peer
         self.lost = lost
-        assert way.user is not None
-        self.user = way.user
+        self.user = user
 
     async def ended(self) -> bytes:
         """Read to the end, however that comes."""
@@ -35,16 +46,18 @@ class Stage:
             return b"reset"
 
 
-def play(kind: type[SocketWay] | type[LinesWay], visit: Callable[[Stage], Awaitable[None]]) -> None:
+def make(way: str) -> Talking:
+    return USERS[way](Ledger(), 1, Account(3, "token", (7,), way), asyncio.get_running_loop().call_later)
+
+
+def play(kind: str, visit: Callable[[Stage], Awaitable[None]]) -> None:
     async def run() -> None:
-        loop = asyncio.get_running_loop()
         peers: asyncio.Queue[Peer] = asyncio.Queue()
         server = await asyncio.start_server(lambda *peer: peers.put_nowait(peer), "127.0.0.1", 0)
-        lost: list[User] = []
-        user = User(Ledger(), 1, Account(3, "token", (7,)), loop.call_later)
-        port = server.sockets[0].getsockname()[1]
-        _, way = await loop.create_connection(lambda: kind(user, lost.append), "127.0.0.1", port)
-        stage = Stage(way, await peers.get(), lost)
+        lost: list[Talking] = []
+        user, port = make(kind), server.sockets[0].getsockname()[1]
+        way = await open_way(user, Ports(port, port), lost.append)
+        stage = Stage(user, way, await peers.get(), lost)
         async with asyncio.timeout(10):
             await visit(stage)
         stage.writer.close()
@@ -54,17 +67,18 @@ def play(kind: type[SocketWay] | type[LinesWay], visit: Callable[[Stage], Awaita
 
 
 async def switched(stage: Stage) -> WebSocketCodec:
-    """Take the handshake, piece by piece; return the peer's codec."""
-    asked = await stage.reader.readuntil(b"\r\n\r\n")
-    assert asked.startswith(b"GET /ws HTTP/1.1\r\n")
-    stage.writer.write(SWITCHED[:10])
-    await stage.writer.drain()
-    stage.writer.write(SWITCHED[10:])
+    """Take the handshake; return the peer's codec."""
+    asked = (await stage.reader.readuntil(b"\r\n\r\n")).decode()
+    assert asked.startswith("GET /ws HTTP/1.1\r\n")
+    (key,) = re.findall("Sec-WebSocket-Key: (.*)\r\n", asked)
+    fields = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_key(key)}\r\n\r\n"
+    stage.writer.write(f"HTTP/1.1 101 Switching Protocols\r\n{fields}".encode())
     return WebSocketCodec(1 << 16)
 
 
 def test_a_websocket_says_hello_takes_frames_and_answers_pings() -> None:
     async def visit(stage: Stage) -> None:
+        stage.way.send(PING)  # too early, and no harm
         codec = await switched(stage)
         (hello,) = codec.feed(await stage.reader.read(4096))
         assert isinstance(hello, MessageReceived)
@@ -82,7 +96,7 @@ def test_a_websocket_says_hello_takes_frames_and_answers_pings() -> None:
         assert codec.feed(await stage.reader.read(4096))
         stage.way.send(PING)  # too late, and no harm
 
-    play(SocketWay, visit)
+    play(WEBSOCKET, visit)
 
 
 def test_a_server_that_does_not_switch_is_left() -> None:
@@ -92,7 +106,17 @@ def test_a_server_that_does_not_switch_is_left() -> None:
         assert await stage.ended() == b""
         assert stage.lost == [stage.user]
 
-    play(SocketWay, visit)
+    play(WEBSOCKET, visit)
+
+
+def test_who_is_forgotten_before_it_is_open_says_nothing() -> None:
+    async def visit(stage: Stage) -> None:
+        stage.way.forget(0.5)
+        await switched(stage)
+        assert b"token" not in await stage.ended()
+        assert stage.lost == [stage.user]
+
+    play(WEBSOCKET, visit)
 
 
 def test_lines_ask_for_frames_and_pass_over_what_is_for_people() -> None:
@@ -107,7 +131,93 @@ def test_lines_ask_for_frames_and_pass_over_what_is_for_people() -> None:
         assert await stage.ended() == b""
         stage.way.send(PING)
 
-    play(LinesWay, visit)
+    play(FRAMES, visit)
+
+
+@pytest.mark.parametrize(("way", "encoding"), [(LINES, "utf-8"), (GBK_LINES, "gbk")])
+def test_lines_are_in_the_charset_of_the_person(way: str, encoding: str) -> None:
+    async def visit(stage: Stage) -> None:
+        while b"/token token" not in await stage.reader.readline():
+            pass
+        stage.writer.write("*** You are soak 1.\n[12:00] 小李: 你好\n".encode(encoding))
+        while not (isinstance(stage.user, LineUser) and stage.user.runs[-1]):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        assert stage.user.runs == [[hash("你好")]]
+        assert stage.user.send(7)
+        assert "打印机" in (await stage.reader.readline()).decode(encoding)
+
+    play(way, visit)
+
+
+class Socket(asyncio.DatagramProtocol):
+    """The server's side of datagrams, which the test plays."""
+
+    transport: asyncio.DatagramTransport
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self.heard.put_nowait((data.decode(), addr))
+
+
+def play_datagrams(visit: Callable[[DatagramUser, Way, Socket, list[Talking]], Awaitable[None]]) -> None:
+    async def run() -> None:
+        loop, lost = asyncio.get_running_loop(), list[Talking]()
+        transport, peer = await loop.create_datagram_endpoint(Socket, local_addr=("127.0.0.1", 0))
+        user = make(DATAGRAMS)
+        assert isinstance(user, DatagramUser)
+        way = await open_way(user, Ports(0, 0, transport.get_extra_info("sockname")[1]), lost.append)
+        async with asyncio.timeout(10):
+            await visit(user, way, peer, lost)
+        way.close()
+        transport.close()
+
+    asyncio.run(run())
+
+
+def test_datagrams_come_and_go_until_the_socket_is_closed() -> None:
+    async def visit(user: DatagramUser, way: Way, peer: Socket, lost: list[Talking]) -> None:
+        (first, place), (second, _) = [await peer.heard.get() for _ in range(2)]
+        assert (first, second) == ("#have 0", "/token token")
+        peer.transport.sendto(b"#s4 hi", place)
+        assert await peer.heard.get() == ("#s4 ok", place)
+        way.reset()
+        while not lost:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        assert lost == [user]
+        way.send("too late")
+
+    play_datagrams(visit)
+
+
+def test_datagrams_are_lost_for_a_while() -> None:
+    async def visit(user: DatagramUser, way: Way, peer: Socket, lost: list[Talking]) -> None:
+        _, place = await peer.heard.get()
+        way.stall(0.1)
+        while user.last == 0:
+            peer.transport.sendto(b"#s4 hi", place)
+            await asyncio.sleep(0.01)
+        assert user.run == [hash("hi")]
+
+    play_datagrams(visit)
+
+
+def test_a_socket_that_nobody_reads_any_more_stays_for_a_while() -> None:
+    async def visit(user: DatagramUser, way: Way, peer: Socket, lost: list[Talking]) -> None:
+        _, place = await peer.heard.get()
+        way.forget(0.05)
+        assert lost == [user]
+        peer.transport.sendto(b"#s4 hi", place)
+        while not cast(Any, way)._socket.is_closing():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        assert user.last == 0
+        assert lost == [user]
+
+    play_datagrams(visit)
 
 
 def test_a_reset_is_felt_by_both_sides() -> None:
@@ -117,7 +227,7 @@ def test_a_reset_is_felt_by_both_sides() -> None:
         assert (await stage.ended())[-5:] == b"reset"
         assert stage.lost == [stage.user]
 
-    play(LinesWay, visit)
+    play(FRAMES, visit)
 
 
 def test_who_stalls_reads_on_later() -> None:
@@ -128,7 +238,7 @@ def test_who_stalls_reads_on_later() -> None:
         stage.writer.write(f"{PING}\n".encode())
         assert await stage.reader.readline() == b'{"t":"pong"}\n'
 
-    play(LinesWay, visit)
+    play(FRAMES, visit)
 
 
 @pytest.mark.parametrize("name", ["stall", "forget"])
@@ -143,7 +253,7 @@ def test_who_has_gone_meanwhile_reads_no_more(name: str) -> None:
         await later
         assert stage.way.user is None
 
-    play(LinesWay, visit)
+    play(FRAMES, visit)
 
 
 def test_who_is_forgotten_is_elsewhere_while_the_connection_stays_for_a_while() -> None:
@@ -155,4 +265,4 @@ def test_who_is_forgotten_is_elsewhere_while_the_connection_stays_for_a_while() 
         assert b"pong" not in await stage.ended()
         assert stage.lost == [stage.user]
 
-    play(LinesWay, visit)
+    play(FRAMES, visit)

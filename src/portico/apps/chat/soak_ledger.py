@@ -3,9 +3,11 @@
     Ledger.take       an event that a user was given: the same as everybody else's, and as the store's
     Ledger.fault      something that must not happen
     compare           all of it against the database, when everything has settled
+    Figures           how much, and how long it took, for the users of one way
     Durations         how long things took, in memory that does not grow
 
-In: events as frames have them. Out: faults, and figures. One hash stands for each event, so that an hour fits.
+In: events as frames have them. Out: faults, and figures. Who gets texts without numbers is checked by `soak_texts`, at
+the end. One hash stands for each event, so that an hour fits.
 """
 
 from array import array
@@ -62,19 +64,72 @@ class Durations:
                 return second + 1.0
         return 0.0
 
+    def include(self, other: "Durations") -> None:
+        """Count those of another as well."""
+        self.count += other.count
+        for step, count in enumerate(other._fine):
+            self._fine[step] += count
+        self._coarse += other._coarse
 
-class Ledger:
-    """See the module. faults: the first of them. failed: all, by kind. farewells: codes of `bye`, how often each."""
+
+class Figures:
+    """What came of the users of one way.
+
+    acks: from sending to the acknowledgement. arrivals: from sending to whoever was there. deliveries: events that
+    stand in their place with somebody. repeats: what came again and was dropped, where the way allows that.
+    """
 
     def __init__(self) -> None:
+        self.acked = 0
         self.acks = Durations()
         self.arrivals = Durations()
+        self.connections = 0
         self.deliveries = 0
+        self.repeats = 0
+        self.sent = 0
+        self.users = 0
+
+    def include(self, other: "Figures") -> None:
+        """Count those of another way as well."""
+        self.acks.include(other.acks)
+        self.arrivals.include(other.arrivals)
+        for name in ("acked", "connections", "deliveries", "repeats", "sent", "users"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Ledger:
+    """See the module.
+
+    faults: the first of them. failed: all, by kind. farewells: codes of `bye`, how often each. ways: figures of each.
+    watch: where arrivals are counted too, None for nowhere.
+    """
+
+    def __init__(self) -> None:
         self.failed: Counter[str] = Counter()
         self.farewells: Counter[int] = Counter()
         self.faults: list[Fault] = []
         self.limited = 0
         self.seen: dict[int, list[int]] = {}
+        self.watch: Durations | None = None
+        self.ways: dict[str, Figures] = {}
+
+    def of(self, way: str) -> Figures:
+        """Return the figures of one way."""
+        return self.ways.setdefault(way, Figures())
+
+    @property
+    def total(self) -> Figures:
+        """The figures of all ways."""
+        total = Figures()
+        for figures in self.ways.values():
+            total.include(figures)
+        return total
+
+    def arrived(self, figures: Figures, duration_s: float) -> None:
+        """Count how long a message has taken to somebody who was there."""
+        figures.arrivals.add(duration_s)
+        if self.watch is not None:
+            self.watch.add(duration_s)
 
     def fault(self, kind: str, user: int, detail: str) -> None:
         """Note what must not happen."""
@@ -86,7 +141,6 @@ class Ledger:
         """Take an event that stands in its place with the user; whoever saw its place first has it to compare with."""
         seen, seq = self.seen.setdefault(event["c"], []), event["s"]
         digest = hash((event["f"], event["k"], event["b"].get("text")))
-        self.deliveries += 1
         if seq == len(seen) + 1:
             seen.append(digest)
         elif seq > len(seen):  # nobody has seen those in front of it, which are checked against the store

@@ -1,4 +1,4 @@
-"""One virtual user: a client that resumes, keeps what was not acknowledged, and takes nothing on trust.
+"""A virtual user that is sent frames: it resumes, keeps what was not acknowledged, and takes nothing on trust.
 
     joined(way) -> hello with what it has -> welcome -> what was not acknowledged, again, under the same ids
     take(text)     ev, sync    the next event of its conversation, or it is a fault
@@ -16,19 +16,11 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from portico.apps.chat import frames
 from portico.apps.chat.soak_ledger import Ledger
+from portico.apps.chat.soak_plan import Account
+from portico.apps.chat.soak_texts import Progress, Stored, sent_s, write_text
 
 MAX_OUTBOX: Final = 40  # of messages that wait for an acknowledgement; a person would stop typing
-_TEXT: Final = "你好，打印机坏了，哪位同事有空来看一下？ "
-_OFFLINE: Final = "-"  # instead of the time, for what is written without a connection
 _LATER: Final = ("rate", "unavailable")
-
-
-class Account(NamedTuple):
-    """Who a virtual user is. rooms: the conversations that it is in, and no others."""
-
-    person: int
-    token: str
-    rooms: tuple[int, ...]
 
 
 class Way(Protocol):
@@ -46,21 +38,28 @@ class Waiting(NamedTuple):
     sent_s: float
 
 
-class User:
-    """See the module. outbox: by the user's own ids, in order. acked: id to place. later: calls back after seconds."""
+Later = Callable[[float, Callable[[], None]], object]
 
-    def __init__(
-        self, ledger: Ledger, number: int, account: Account, later: Callable[[float, Callable[[], None]], object]
-    ) -> None:
+
+class User:
+    """See the module.
+
+    outbox: by the user's own ids, in order. acked: id to place. later: calls back after seconds. syncs: how often a
+    part of the log came by itself, which is how somebody is served who was away, or too slow.
+    """
+
+    def __init__(self, ledger: Ledger, number: int, account: Account, later: Later) -> None:
         self.account = account
         self.acked: dict[str, tuple[int, int]] = {}
         self.cursors: dict[int, int] = {}
         self.is_welcome = False
         self.number = number
         self.outbox: dict[str, Waiting] = {}
+        self.syncs = 0
         self.way: Way | None = None
         self._behind: dict[int, int] = {}  # conversation to the last seq that was passed over meanwhile
         self._epoch = ""
+        self._figures = ledger.of(account.way)
         self._later = later
         self._ledger = ledger
         self._next = 0
@@ -83,24 +82,36 @@ class User:
 
     # talking
 
-    def send(self, conversation: int) -> bool:
-        """Write a message, now or as soon as there is a connection; False where too many wait already."""
+    def send(self, conversation: int, *, more: str = "") -> bool:
+        """Write a message, now or as soon as there is a connection; False where too many wait already.
+
+        more: what its text begins with; its time is then not counted.
+        """
         if len(self.outbox) >= MAX_OUTBOX:
             return False
         self._next += 1
+        self._figures.sent += 1
         cid = f"u{self.number}.{self._next}"
         now_s = time.perf_counter()
-        when = f"{now_s:.6f}" if self.is_welcome else _OFFLINE
-        body = {"text": f"{_TEXT}{self.number} {self._next} {when}"}
-        frame = frames.write("send", cid=cid, c=conversation, k="msg", b=body)
+        text = more + write_text(self.number, self._next, now_s if self.is_welcome else None)
+        frame = frames.write("send", cid=cid, c=conversation, k="msg", b={"text": text})
         self.outbox[cid] = Waiting(frame, now_s if self.is_welcome else 0.0)
         if self.is_welcome and self.way is not None:
             self.way.send(frame)
         return True
 
-    def is_settled(self, heads: Mapping[int, int]) -> bool:
-        """Tell whether everything was acknowledged, and everything read. heads: of all conversations."""
-        return not self.outbox and all(self.cursors.get(c, 0) >= heads[c] for c in self.account.rooms)
+    def is_settled(self, progress: Progress) -> bool:
+        """Tell whether everything was acknowledged, and everything read."""
+        return not self.outbox and all(self.cursors.get(c, 0) >= progress.heads[c] for c in self.account.rooms)
+
+    def state(self, progress: Progress) -> str:
+        """Say what is missing, for people."""
+        cursors = {c: (self.cursors.get(c, 0), progress.heads[c]) for c in self.account.rooms}
+        return f"has {cursors}, and {len(self.outbox)} not acknowledged"
+
+    def verify(self, stored: Stored) -> None:
+        """Check what was acknowledged; what was read has been compared already."""
+        stored.check_acked(self.number, self.acked)
 
     # listening
 
@@ -150,14 +161,16 @@ class User:
     def _keep(self, event: Mapping[str, Any]) -> None:
         self.cursors[event["c"]] = event["s"]
         self._ledger.take(self.number, event)
+        self._figures.deliveries += 1
         if event["t"] == "ev" and event["k"] == "msg":
-            when = event["b"]["text"].rpartition(" ")[2]
-            if when != _OFFLINE:
-                self._ledger.arrivals.add(time.perf_counter() - float(when))
+            when_s = sent_s(event["b"]["text"])
+            if when_s is not None:
+                self._ledger.arrived(self._figures, time.perf_counter() - when_s)
 
     def _sync(self, frame: Mapping[str, Any]) -> None:
         """Take what was missed. Where that was too much, fetch it."""
         c = frame["c"]
+        self.syncs += 1
         if frame.get("limited") and c in self.account.rooms:
             self._ledger.limited += 1
             self._behind[c] = max(self._behind.get(c, 0), frame["head"])
@@ -186,8 +199,9 @@ class User:
         known = self.acked.setdefault(frame["cid"], (frame["c"], frame["s"]))
         if known != (frame["c"], frame["s"]):
             self._ledger.fault("duplicate", self.number, f"{frame['cid']} is {known} and {frame['c']}:{frame['s']}")
+        self._figures.acked += waiting is not None
         if waiting is not None and waiting.sent_s:
-            self._ledger.acks.add(time.perf_counter() - waiting.sent_s)
+            self._figures.acks.add(time.perf_counter() - waiting.sent_s)
 
     def _nack(self, frame: Mapping[str, Any]) -> None:
         cid = frame.get("cid", "")
