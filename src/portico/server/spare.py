@@ -106,10 +106,9 @@ class Spares:
         spare = self._spare
         if spare is None or spare.task.cancelling():
             spare = self._spare = Spare(self._loop, self._base)
-        try:
-            _enter_task(self._loop, spare.task)
-        except RuntimeError:  # another task is at work, whose identity this one must not take
+        if asyncio.current_task(self._loop) is not None:  # whose identity this one must not take
             return self._loop.create_task(work)
+        _enter_task(self._loop, spare.task)
         try:
             waits_for = spare.context.run(work.send, None)
         except StopIteration:

@@ -239,7 +239,7 @@ async def note(desk: Desk, session: Session, frame: Frame) -> Answer:
 async def transcript(desk: Desk, session: Session, frame: Frame) -> Answer:
     """Return what was said, as text, in the language of the visitor."""
     own, conversation = myself(session).person, number(frame, "c")
-    text = await desk.hub.store.read(lambda db: write_transcript(db, cases.find_for(db, own, conversation)))
+    text = await desk.hub.store.read_long(lambda db: write_transcript(db, cases.find_for(db, own, conversation)))
     return {"text": text}
 
 
@@ -409,7 +409,7 @@ async def _read_as_staff(desk: Desk, session: Session, work: Callable[[Connectio
         cases.check_staff(db, own)
         return work(db)
 
-    return await desk.hub.store.read(read)
+    return await desk.hub.store.read_long(read)
 
 
 def _owned(db: Connection, person: int, conversation: int) -> Case:

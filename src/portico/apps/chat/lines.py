@@ -221,13 +221,14 @@ class _Lines:
     async def _settle(self) -> None:
         """Wait for the answers to what was asked last, and for them to be written."""
         session, store = self._talker.session, self._talker.setting.house.hub.store
-        left = 2 + (len(session.reader.lagging) if session.reader is not None else 0)
-        for _ in range(left):  # what was asked for stands in the store's queues in front of these
+        for _ in range(2):  # what was asked for stands in the store's queues in front of these
             await asyncio.sleep(0)
             if self._is_json:
                 with suppress(Rejected):
                     await store.write(lambda change: None)
-            await store.read(lambda db: None)
+            await store.read_long(lambda db: None)
+        while session.reader is not None and session.reader.lagging and self._wire.has_room:
+            await asyncio.sleep(0)
         await asyncio.sleep(0)
         await self._wire.flushed()
 

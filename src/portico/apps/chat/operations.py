@@ -333,7 +333,7 @@ async def find_text(session: Session, frame: Frame) -> Answer:
         found = [_found(db, own.person, *place) for place in search(db, own.person, text)]
         return [one for one in found if one is not None]
 
-    return {"found": await session.house.hub.store.read(read)}
+    return {"found": await session.house.hub.store.read_long(read)}
 
 
 def _found(db: Connection, person: int, conversation: int, seq: int) -> dict[str, Any] | None:

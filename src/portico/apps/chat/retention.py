@@ -87,15 +87,15 @@ async def tidy(store: Store, files: Files) -> Tidied:
     now_ms, events = store.now_ms(), 0
     for kind, setting in _SETTING_OF.items():
         days = int(wanted[setting])
-        while days and (count := await store.write(_trimming(kind, now_ms - days * DAY_MS))):
+        while days and (count := await store.write_long(_trimming(kind, now_ms - days * DAY_MS))):
             events += count
         if days:
-            await store.write(_forgetting_edits(kind, now_ms - days * DAY_MS))
+            await store.write_long(_forgetting_edits(kind, now_ms - days * DAY_MS))
     if events:
-        await store.write(lambda change: forget_words(change.db))
+        await store.write_long(lambda change: forget_words(change.db))
     desk_days = int(wanted["keep_desk_days"])
     if desk_days:
-        await store.write(lambda change: _trim_cases(change, now_ms - desk_days * DAY_MS))
+        await store.write_long(lambda change: _trim_cases(change, now_ms - desk_days * DAY_MS))
     audit_days = int(wanted["keep_audit_days"])
     await store.write(lambda change: _tidy_rows(change, now_ms - audit_days * DAY_MS if audit_days else 0))
     return Tidied(events, await files.sweep())
@@ -210,7 +210,7 @@ class Eraser:
             await asyncio.to_thread(_add_to_list, self._list, person, made_ms)
         except OSError as exc:
             raise Rejected("unavailable", f"the list of the erased cannot be written: {exc.strerror}") from exc
-        digests = await self._store.write(lambda change: erase(change, person, actor))
+        digests = await self._store.write_long(lambda change: erase(change, person, actor))
         await self._files.remove(digests)
         await asyncio.to_thread(_empty_journal, self._database)
 
