@@ -344,6 +344,38 @@ async def test_notes_are_for_the_staff(stage: TextStage) -> None:
 
 
 @acted
+async def test_a_room_shares_a_note(stage: TextStage) -> None:
+    await stage.open()
+    li, wang = await stage.come("user", "Li"), await stage.come("agent", "王")
+    await li.type("/room new Hall")
+    await li.until("You talk to Hall now")
+    await li.play("""
+        > /note
+        < *** Nobody has written a shared note in Hall yet; /note TEXT begins it
+        > /note low water: 9:15
+        < [12:00] *** Li has changed the shared note, /note shows it
+        < *** Added to the shared note of Hall.
+    """)
+    await wang.type("/join Hall")
+    await wang.until("You talk to Hall now")
+    await wang.type("/lang zh", "/note 缆绳：王")
+    await wang.until("已写入 Hall 的共享笔记。")
+    await li.type("/note")
+    assert (await li.until("缆绳"))[-3:] == ["*** The shared note of Hall:", "  low water: 9:15", "  缆绳：王"]
+    await li.type("/msg 王 hello")
+    await li.until("✓")
+    await li.type("/note for us two", "/note")
+    assert (await li.until("  for us two"))[-2] == "*** 王 的共享笔记："  # who writes Chinese is answered in it
+
+
+@acted
+async def test_a_note_on_a_visitor_has_a_text(stage: TextStage) -> None:
+    _, agent = await at_the_desk(stage)
+    await agent.type("/note")
+    assert "/note [#N] TEXT" in (await agent.until("/note"))[-1]
+
+
+@acted
 async def test_answers_kept_ready(stage: TextStage) -> None:
     visitor, agent = await at_the_desk(stage)
     await agent.type("/canned")

@@ -98,6 +98,23 @@ async def test_only_what_the_person_can_read_is_in_it(house: Asking) -> None:
 
 
 @asked
+async def test_the_shared_note_is_in_it_for_members(house: Asking) -> None:
+    li, wang = await house.person("user", "Li"), await house.person("user", "Wang")
+    room = (await li.ask("room.make", title="The hall", public=True))["c"]
+    await wang.ask("room.join", c=room)
+    await wang.ask("room.leave", c=room)
+    await li.ask("note.append", c=room, text="low water\n<b>canary</b>\x1b[31m")
+    told = await house.store.read(lambda db: gather(db, li.id, room))
+    lines = FORMS["text"]([told], UTC).splitlines()
+    assert lines[-6:-4] == ["[2027-01-15 08:00:00 +0000] *** Li · note", ""]
+    assert lines[-4:] == ["Shared note", "", "low water", "<b>canary</b>\ufffd[31m"]
+    assert "<pre>low water\n&lt;b&gt;canary&lt;/b&gt;\ufffd[31m</pre>" in FORMS["html"]([told], UTC)
+    assert json.loads(FORMS["json"]([told], UTC))["conversations"][0]["note"].startswith("low water")
+    left = await house.store.read(lambda db: gather(db, wang.id, room))
+    assert all("canary" not in form([left], UTC) for form in FORMS.values())
+
+
+@asked
 async def test_a_direct_conversation_is_called_by_its_people(house: Asking) -> None:
     li, wang = await house.person("user", "Li"), await house.person("user", "Wang")
     room = (await li.ask("direct", person=wang.id))["c"]

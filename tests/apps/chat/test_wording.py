@@ -33,6 +33,7 @@ CASES = [
     ("gone", event("leave", {"person": 1}), ["[12:00] *** Wang has left"]),
     ("taken out", event("leave", {"person": 2}), ["[12:00] *** Wang has taken Li out"]),
     ("a title", event("title", {"title": "den"}), ["[12:00] *** Wang calls this now: den"]),
+    ("a shared note", event("note", {}), ["[12:00] *** Wang has changed the shared note, /note shows it"]),
     (
         "waiting",
         event("state", {"state": "queued", "why": "started"}),

@@ -35,6 +35,7 @@ from portico.apps.chat.house import open_house
 from portico.apps.chat.limits import Limits
 from portico.apps.chat.lines import Patience, lines_service
 from portico.apps.chat.log import Change
+from portico.apps.chat.note_operations import Notes
 from portico.apps.chat.passwords import hash_password, is_password
 from portico.apps.chat.session import House, Operation
 from portico.apps.chat.store import Store
@@ -195,7 +196,7 @@ class TextStage:
         self.limits = Limits(lambda: self.now_s, lambda: self.now_ms)
         self.house = open_house(self.folder, self._run, may=self.limits.may, is_fast=True)
         self.store.now_ms = lambda: self.now_ms
-        table: dict[str, Operation] = {**operations.operations(self.limits)}
+        table: dict[str, Operation] = {**operations.operations(self.limits), **Notes(self.house.hub).operations()}
         if has_desk:
             self.desk = Desk(self.house.hub)
             table.update(desk_operations.operations(self.desk))

@@ -362,12 +362,29 @@ async def transfer(talker: Talker, rest: str) -> None:
 
 
 async def note(talker: Talker, rest: str) -> None:
-    """Write down what only the staff reads."""
+    """Show the note that a room shares, or add a line to it; of a visitor, write down what only the staff reads."""
     match = _NUMBERED.fullmatch(rest)
     name, text = (match[1], match[2]) if match is not None else ("", rest)
+    place = await talker.place(name)
+    if place.kind in ("room", "direct"):
+        await _shared_note(talker, place, text)
+        return
+    if not text:
+        talker.tell("usage", usage="/note [#N] TEXT")
+        return
     item = await _case(talker, name)
     answer = await talker.ask("desk.note", c=item["c"], text=text)
     talker.show(f"[{clock(answer['at'], talker.setting.zone)}] {TICK} #{answer['s']} → {_notes(talker, item)}")
+
+
+async def _shared_note(talker: Talker, place: Place, line: str) -> None:
+    if line:
+        await talker.ask("note.append", c=place.conversation, text=line)
+        talker.tell("note_added", place=place.label)
+        return
+    text = (await talker.ask("note.get", c=place.conversation, open=False))["text"]
+    talker.tell("shared_note" if text else "no_note", place=place.label)
+    talker.show(*(f"  {each}" for each in text.splitlines()))
 
 
 def _notes(talker: Talker, item: Mapping[str, Any]) -> str:
@@ -451,7 +468,15 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "queue": Command(queue, "", ("who waits, or where you are", "查看排队情况"), "desk.list"),
     "take": Command(take, "[N]", ("have a visitor who waits", "接待排队的访客"), "desk.take", STAFF),
     "transfer": Command(transfer, "[N] AGENT", ("hand a visitor on", "转接给同事"), "desk.transfer", STAFF, asks=True),
-    "note": Command(note, "[#N] TEXT", ("for the staff alone", "内部备注，访客看不到"), "desk.note", STAFF, asks=True),
+    "note": Command(
+        note,
+        "[#N] [TEXT]",
+        (
+            "the shared note, or a line for it; of a visitor: for the staff",
+            "查看共享笔记或添加一行；访客会话中为内部备注",
+        ),
+        kinds=STAFF | {"user"},
+    ),
     "close": Command(close, "[N]", ("end the conversation", "结束会话"), "desk.close"),
     "canned": Command(canned, "[WORD]", ("answers kept ready", "常用语"), "desk.canned.list", STAFF),
     "rate": Command(rate, "1-5 TEXT", ("how was it?", "评价本次服务"), "desk.rate", asks=True),

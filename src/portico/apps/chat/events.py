@@ -7,7 +7,7 @@ says in one word for a program, and in one line for a person, why not.
     edit    {"text": ...}; ref: the message
     del     {}; ref: the message, whose body is emptied
     react   {"mark": ..., "on": bool}; ref: the message
-    join, leave, title, state, assign, transfer, rating      made by the server alone
+    join, leave, title, state, assign, transfer, rating, note      made by the server alone
 """
 
 import json

@@ -14,7 +14,7 @@ from datetime import datetime, tzinfo
 from sqlite3 import Connection
 from typing import Any, Final, NamedTuple
 
-from portico.apps.chat import frames, log, people, rooms
+from portico.apps.chat import frames, log, note_log, people, rooms
 from portico.apps.chat.events import Event, Rejected
 from portico.apps.chat.frames import Frame, number
 from portico.apps.chat.operations import myself
@@ -39,7 +39,10 @@ class Line(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A conversation as a person can read it. first: of what is kept; above 1, older things are gone."""
+    """A conversation as a person can read it. first: of what is kept; above 1, older things are gone.
+
+    note: the shared one as it is now, "" for none, and for who has left.
+    """
 
     conversation: int
     kind: str
@@ -47,6 +50,7 @@ class Told(NamedTuple):
     first: int
     names: Mapping[int, str]
     lines: Sequence[Line]
+    note: str = ""
 
 
 def gather(db: Connection, person: int, conversation: int, *, most: int | None = None) -> Told:
@@ -60,7 +64,16 @@ def gather(db: Connection, person: int, conversation: int, *, most: int | None =
     kind, title = db.execute("SELECT kind, title FROM conversation WHERE id = ?", (conversation,)).fetchone()
     lines = _fold(db, _events(db, person, conversation))
     about = {line.sender for line in lines} | {line.detail.get("person", line.sender) for line in lines}
-    return Told(conversation, kind, title, first, {one: _name(db, one) for one in sorted(about)}, lines)
+    names = {one: _name(db, one) for one in sorted(about)}
+    return Told(conversation, kind, title, first, names, lines, _note(db, person, conversation))
+
+
+def _note(db: Connection, person: int, conversation: int) -> str:
+    try:
+        note_log.check_member(db, person, conversation)
+    except Rejected:
+        return ""
+    return note_log.look(db, conversation).text or ""
 
 
 def gather_all(db: Connection, person: int) -> Iterator[Told]:
@@ -117,6 +130,7 @@ def as_json(told: Sequence[Told], zone: tzinfo | None) -> str:
             "title": one.title,
             "first": one.first,
             "people": one.names,
+            "note": one.note,
             "lines": [
                 {key: value for key, value in line._asdict().items() if value or key == "text"} for line in one.lines
             ],
@@ -137,6 +151,9 @@ def _text_lines(told: Told, zone: tzinfo | None) -> Iterator[str]:
     for line in told.lines:
         said = _said(told, line).replace("\n", "\n    ")
         yield f"[{_when(line, zone)}] {_safe(said)}"
+    if told.note:
+        yield "\nShared note\n"
+        yield _safe(told.note)
 
 
 def as_html(told: Sequence[Told], zone: tzinfo | None) -> str:
@@ -148,6 +165,8 @@ def as_html(told: Sequence[Told], zone: tzinfo | None) -> str:
             said = html.escape(_safe(_said(one, line))).replace("\n", "<br>")
             parts.append(f"<dt>{_when(line, zone)}</dt><dd>{said}</dd>")
         parts.append("</dl>")
+        if one.note:
+            parts.append(f"<h3>Shared note</h3>\n<pre>{html.escape(_safe(one.note))}</pre>")
     return "\n".join([*parts, "</html>\n"])
 
 
@@ -157,7 +176,7 @@ _PAGE: Final = """<!doctype html>
 <title>Portico</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:#666}
-dd{margin:0;overflow-wrap:anywhere}</style>"""
+dd{margin:0;overflow-wrap:anywhere}pre{white-space:pre-wrap;font:inherit}</style>"""
 
 
 def _title(told: Told) -> str:
@@ -168,8 +187,9 @@ def _said(told: Told, line: Line) -> str:
     name = told.names[line.sender]
     if line.kind != "msg":
         about = told.names.get(line.detail.get("person", 0), "")
-        rest = line.detail.get("title", "") or about or json.dumps(dict(line.detail), ensure_ascii=False)
-        return f"*** {name} · {line.kind} · {rest}"
+        rest = line.detail.get("title", "") or about
+        rest = rest or (json.dumps(dict(line.detail), ensure_ascii=False) if line.detail else "")
+        return " · ".join(filter(None, (f"*** {name}", line.kind, rest)))
     files = "".join(f"\n<{file}>" for file in line.files)
     marks = " (deleted)" if line.is_deleted else " (edited)" if line.is_edited else ""
     return f"{name}: {line.text}{files}{marks}"
@@ -201,7 +221,7 @@ async def _export(session: Session, frame: Frame) -> Mapping[str, Any]:
     own, conversation, form = myself(session), number(frame, "c"), frames.text(frame, "form", most=8, default="text")
     if form not in FORMS:
         raise Rejected("proto", f"form is one of {', '.join(FORMS)}")
-    told = await session.house.hub.store.read_long(lambda db: gather(db, own.person, conversation, most=MAX_ASKED))
+    told = await session.house.hub.store.read(lambda db: gather(db, own.person, conversation, most=MAX_ASKED))
     return {"text": FORMS[form]([told], None)}
 
 

@@ -84,6 +84,13 @@ _PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     "encoding": ("Text is {name} now.", "文字编码现为 {name}。"),
     "too_soon": ("{why} ({wait_s} s)", "{why}（{wait_s} 秒后再试）"),
     "desk": ("the desk", "客服"),
+    "shared_note": ("The shared note of {place}:", "{place} 的共享笔记："),
+    "note_added": ("Added to the shared note of {place}.", "已写入 {place} 的共享笔记。"),
+    "no_note": (
+        "Nobody has written a shared note in {place} yet; /note TEXT begins it",
+        "{place} 还没有共享笔记，/note 文字 即可开始",
+    ),
+    "note_changed": ("{who} has changed the shared note, /note shows it", "{who} 更新了共享笔记，/note 查看"),
     "notes": ("notes on {name}", "{name} 的备注"),
     "page_only": ("This is for programs: /json on, a frame a line", "这是给程序用的：/json on，每行一帧"),
 }
@@ -196,6 +203,10 @@ def _title(event: Frame, names: Mapping[int, str], language: str) -> str:
     return "*** " + phrase("titled", language, who=names[event["f"]], title=event["b"]["title"])
 
 
+def _shared_note(event: Frame, names: Mapping[int, str], language: str) -> str:
+    return "*** " + phrase("note_changed", language, who=names[event["f"]])
+
+
 def _edit(event: Frame, names: Mapping[int, str], language: str) -> str:
     if not event["b"]:  # deleted since
         return ""
@@ -243,6 +254,7 @@ _TOLD: Final[Mapping[str, Callable[[Frame, Mapping[int, str], str], str]]] = {
     "join": _join,
     "leave": _leave,
     "title": _title,
+    "note": _shared_note,
     "state": _state,
     "assign": _assignment,
     "transfer": _transfer,
