@@ -212,6 +212,11 @@ class JsonClient(FrameClient):
         self._reader = reader
         self._writer = writer
 
+    @property
+    def socket(self) -> socket.socket:
+        """Return the socket."""
+        return cast(socket.socket, self._writer.get_extra_info("socket"))
+
     async def write(self, text: str) -> None:
         """Send text as it is."""
         self._writer.write(f"{text}\n".encode())

@@ -74,7 +74,9 @@ class Netcat:
                 await self._news.wait()
 
     async def hang_up(self) -> None:
-        """Be gone; nc is killed."""
+        """Be gone; nc is killed. May be called repeatedly."""
+        if self._reading.done():
+            return
         self._close()
         self._writer.close()
         self._reading.cancel()
