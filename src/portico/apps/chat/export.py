@@ -221,7 +221,7 @@ async def _export(session: Session, frame: Frame) -> Mapping[str, Any]:
     own, conversation, form = myself(session), number(frame, "c"), frames.text(frame, "form", most=8, default="text")
     if form not in FORMS:
         raise Rejected("proto", f"form is one of {', '.join(FORMS)}")
-    told = await session.house.hub.store.read(lambda db: gather(db, own.person, conversation, most=MAX_ASKED))
+    told = await session.house.hub.store.read_long(lambda db: gather(db, own.person, conversation, most=MAX_ASKED))
     return {"text": FORMS[form]([told], None)}
 
 
