@@ -8,9 +8,10 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from tests.cli.running import DEADLINE_S, Result, Running, Start
+from tests.cli.running import DEADLINE_S, Result, Running, Start, StartTerminal
 
 from portico.cli.main import main
+from portico.net.lan import lan_addresses
 
 ADDRESS = r"http://localhost:(\d+)/#(\S+)"
 
@@ -125,3 +126,62 @@ def test_a_port_that_is_taken_is_told_before_anything_is_made(runs: Callable[...
     assert done.code == 2
     assert str(port) in done.err
     assert not (tmp_path / "data").exists()
+
+
+def test_who_comes_by_lines_is_in_the_log_and_what_they_say_is_not(start: Start, tmp_path: Path) -> None:
+    running = start("chat", "--data", str(tmp_path), "-p", "0", "--line-port", "0", "--udp-port", "0")
+    line_port = int(running.output.until(r"tcp://localhost:(\d+)\n")[1])
+    udp_port = int(running.output.until(r"udp://localhost:(\d+)\n")[1])
+    running.port()
+    with socket.create_connection(("127.0.0.1", line_port), DEADLINE_S) as sock, sock.makefile("rb") as lines:
+        sock.sendall(b"the canary sings\n")
+        assert any("✓".encode() in line for line in lines)
+    running.output.until(r"127.0.0.1:\d+ +connected\n")
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.settimeout(DEADLINE_S)
+        sock.connect(("127.0.0.1", udp_port))
+        sock.send(b"#1 the canary sings")
+        assert sock.recv(1500).startswith(b"#1 ok ")
+    running.output.until(r"127.0.0.1:\d+ +← …  → …\n")
+    stopped(running)
+    assert "closed after" in running.output.text
+    assert "canary" not in running.output.text
+
+
+def refused(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, DEADLINE_S).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.skipif(not lan_addresses(), reason="this machine has only loopback")
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_key_opens_and_closes_all_three_ports_on_the_lan(
+    is_open: bool, start_terminal: StartTerminal, tmp_path: Path
+) -> None:
+    address = lan_addresses()[0].address
+    words = ("chat", "--data", str(tmp_path), "-p", "0", "--line-port", "0", "--udp-port", "0")
+    terminal = start_terminal(*words, *(["--lan"] if is_open else []))
+    line_port = int(terminal.output.until(r"portico connect tcp://localhost:(\d+)\n")[1])
+    udp_port = int(terminal.output.until(r"portico connect udp://localhost:(\d+)\n")[1])
+    terminal.output.until(r"\? help")
+    for is_now_open in (not is_open, is_open):
+        terminal.press("l")
+        if is_now_open:
+            shown = address.replace(".", r"\.")
+            terminal.output.until(rf"portico connect tcp://\[?{shown}\]?:{line_port}\n")
+            terminal.output.until(rf"portico connect udp://\[?{shown}\]?:{udp_port}\n")
+        else:
+            terminal.output.until("off again")
+        assert refused((address, line_port)) is not is_now_open
+        with socket.create_connection(("127.0.0.1", line_port), DEADLINE_S) as sock:
+            assert sock.recv(100).startswith(b"Welcome")
+        with socket.socket(type=socket.SOCK_DGRAM) as sock:
+            sock.settimeout(DEADLINE_S)
+            sock.connect(("127.0.0.1", udp_port))
+            sock.send(b"#1 hello")
+            assert sock.recv(1500).startswith(b"#1 ok ")
+    terminal.press("\x03")
+    assert terminal.wait() == 0

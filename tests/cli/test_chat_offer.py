@@ -99,3 +99,18 @@ def test_without_lines_and_datagrams_it_is_pages_alone(tmp_path: Path) -> None:
     assert offer.warnings(Words("en")) == []
     offer.close()
     offer.close()
+
+
+def test_the_kernel_finds_out_who_has_gone_without_a_word(tmp_path: Path) -> None:
+    offer = offered(tmp_path, Listen(port=0), datagrams=False)
+    places = offer.open_places()
+    (lines, *_) = offer.beside()
+    with socket.create_connection(lines.getsockname()[:2], 10):
+        lines.setblocking(True)
+        peer, _ = lines.accept()
+        with peer:
+            assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+            assert peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 105_000
+    for sock in [*places.sockets, *offer.beside()]:
+        sock.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.cli.log import open_log, open_service_log, report_to
+from portico.cli.log import open_beside_log, open_log, open_service_log, report_to
 from portico.cli.screen import Screen
 from portico.errors import ConfigError, UsageError
 from portico.server.access_log import Record
@@ -183,3 +183,30 @@ def test_forms_that_are_of_http(piped: Piped, name: str) -> None:
 def test_a_file_of_a_service_that_cannot_be_written(piped: Piped, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot write the access log to"):
         open_service_log(Log(log_file=str(tmp_path / "missing" / "log")), piped[0], "en")
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_there"),
+    [
+        (Log(), True),
+        (Log(log_format="json"), True),
+        (Log(log_format="combined"), False),
+        (Log(log_format="common"), False),
+        (Log(quiet=True), False),
+    ],
+)
+def test_services_beside_http_are_told_of_without_what_was_said(piped: Piped, settings: Log, is_there: bool) -> None:
+    screen, read = piped
+    interrupted: list[bool] = []
+    screen.on_line = lambda: interrupted.append(True)
+    log, close = open_beside_log(settings, screen, "en")
+    assert (log is not None) == is_there
+    if log is not None:
+        log.opened(Peer("192.0.2.1", 5))
+        log.told(Peer("192.0.2.1", 5), "a secret")
+        log.flush()
+        told = read()
+        assert "192.0.2.1:5" in told
+        assert "secret" not in told
+        assert interrupted == [True]
+    close()

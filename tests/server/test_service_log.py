@@ -281,3 +281,22 @@ def test_a_format_is_any_function() -> None:
     log.told("unix", "x")
     log.flush()
     assert [type(record).__name__ for record in seen] == ["Told"]
+
+
+def test_a_discreet_log_tells_who_came_and_not_what_was_said() -> None:
+    written: list[bytes] = []
+    log = ServiceLog(written.append, JsonLines(), wall=lambda: 1.0)
+    log.is_discreet = True
+    peer = Peer("192.0.2.1", 5)
+    log.opened(peer)
+    log.told(peer, "a secret")
+    log.datagram(peer, b"another secret", b"and its answer")
+    log.datagram(peer, b"a third", None)
+    log.closed(peer, received=9, sent=0, duration_s=1)
+    log.flush()
+    rows = [json.loads(line) for line in written[0].splitlines()]
+    assert [row["event"] for row in rows] == ["opened", "datagram", "datagram", "closed"]
+    assert (rows[1]["received"], rows[1]["sent"], rows[1]["text"], rows[1]["answer"]) == (14, 14, "…", "…")
+    assert rows[2]["answer"] is None
+    assert b"secret" not in written[0]
+    assert b"answer is" not in written[0]

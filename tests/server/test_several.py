@@ -105,6 +105,31 @@ def test_more_sockets_are_for_http_and_can_be_closed_again() -> None:
     asyncio.run(visit())
 
 
+def test_more_sockets_of_the_services_ports_are_for_the_services() -> None:
+    async def visit() -> None:
+        async with staged() as stage:
+            more = [
+                sock
+                for kind, found in (("tcp", stage.lines), ("udp", stage.letters))
+                for sock in listen(Address(kind, host="127.0.0.2", port=address_of(found[0]).port))  # type: ignore[arg-type]
+            ]
+            await stage.server.open(more)
+            reader, writer = await asyncio.open_connection("127.0.0.2", stage.line_port)
+            writer.write(b"ping")
+            assert await reader.readexactly(4) == b"ping"
+            stage.server.close(more)
+            assert is_closed(more)
+            assert not is_closed(stage.beside)
+            writer.write(b"pong")
+            assert await reader.readexactly(4) == b"pong"  # whoever is there stays
+            writer.close()
+            again = listen(Address("tcp", host="127.0.0.2", port=stage.line_port))
+            await stage.server.open(again)
+        assert is_closed(again)
+
+    asyncio.run(visit())
+
+
 @pytest.mark.parametrize("name", ["abort", "cut"])
 def test_everything_can_be_closed_at_once(name: str) -> None:
     async def visit() -> None:

@@ -49,7 +49,8 @@ def _plan(params: dict[str, Any]) -> "Plan":
     listen_to = collect(Listen, params)
     service = replace(collect(Service, params), idle_timeout=_IDLE_S)
     offer = OfferedChat(collect(Chat, params), listen_to, service.encoding)
-    return replace(plan_of(offer, params, is_lan_ours=not listen_to.bind), messages=MESSAGES, service=service)
+    plan = plan_of(offer, params, is_lan_ours=not listen_to.bind)
+    return replace(plan, messages=MESSAGES, service=service, beside=offer.beside)
 
 
 def _serve(**params: Any) -> int:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 LINE_PORT: Final = 2323
 UDP_PORT: Final = 2324
+# A minute of silence, then a question every 15 s; and as long for what we have sent. Longer than `lines.Patience` gives
+# somebody who does not read, since that one can be told.
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 105_000}
 
 
 def data_folder(given: str, environ: Mapping[str, str]) -> Path:
@@ -79,6 +82,10 @@ class OfferedChat:
         self._places = places
         return places
 
+    def beside(self) -> list[socket.socket]:
+        """Return the sockets of lines and UDP."""
+        return list(self._beside)
+
     def _open_beside(self) -> None:
         settings, host = self._settings, _host(self._listen_to)
         wanted: tuple[tuple[bool, Kind, int | None, int], ...] = (
@@ -89,6 +96,9 @@ class OfferedChat:
             if is_wanted:
                 address = parse_address(host, default_port=usual if port is None else port, default_scheme=kind)
                 self._beside += listen_free(address) if port is None else listen(address)
+        for sock in self._beside:
+            if sock.type == socket.SOCK_STREAM:
+                _look_after(sock)
 
     def greeting(self, words: Words, screen: Screen, workers: int | None) -> list[str]:
         """Say what the chat is called, where its data is, and how to come in without a browser."""
@@ -157,6 +167,14 @@ class OfferedChat:
         if self._premises is not None:
             self._premises.close()
         close(self._beside)
+
+
+def _look_after(sock: socket.socket) -> None:
+    """Have the kernel find out about peers that have gone without a word; it hands this on to accepted connections."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):  # not every system has all of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _host(listen_to: Listen) -> str:

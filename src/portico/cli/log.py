@@ -60,8 +60,10 @@ def open_log(settings: Log, screen: Screen, *, is_alone: bool = True) -> OpenLog
     return OpenLog(AccessLog(screen.write, pretty), _nothing)
 
 
-def open_service_log(settings: Log, screen: Screen, language: str) -> OpenServiceLog:
-    """Open the log of a service, as `open_log` does. language: "en" or "zh".
+def open_service_log(
+    settings: Log, screen: Screen, language: str, *, write: Callable[[bytes], object] | None = None
+) -> OpenServiceLog:
+    """Open the log of a service, as `open_log` does. language: "en" or "zh". write: None for the screen's own.
 
     Raises ConfigError where the file cannot be written, UsageError for a form that is HTTP's.
     """
@@ -74,12 +76,30 @@ def open_service_log(settings: Log, screen: Screen, language: str) -> OpenServic
         return OpenServiceLog(service_log(settings.log_format, file.write, language=language, dated=True), file.close)
     log = service_log(
         settings.log_format,
-        screen.write,
+        write or screen.write,
         language=language,
         colour=screen.has_colour,
         dated=not screen.is_terminal,
     )
     return OpenServiceLog(log, _nothing)
+
+
+def open_beside_log(settings: Log, screen: Screen, language: str) -> OpenServiceLog:
+    """Open the log of services that stand beside HTTP, in the same place; what people say there is not written down.
+
+    There is none in the forms that can only tell of HTTP. Raises ConfigError where the file cannot be written.
+    """
+    if settings.log_format in _FORMATS and settings.log_format != "json":
+        return OpenServiceLog(None, _nothing)
+
+    def write(data: bytes) -> None:
+        screen.on_line()  # the access log may have wanted to write its last line anew
+        screen.write(data)
+
+    log, close = open_service_log(settings, screen, language, write=write)
+    if log is not None:
+        log.is_discreet = True
+    return OpenServiceLog(log, close)
 
 
 def _file(path: str) -> FileIO:

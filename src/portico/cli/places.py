@@ -143,12 +143,12 @@ def _has_port(text: str) -> bool:
     return parse_address(text, default_port=1) == parse_address(text, default_port=2)
 
 
-def open_lan(port: int) -> list[socket.socket]:
+def open_lan(port: int, kind: Kind = "tcp") -> list[socket.socket]:
     """Open a port on each LAN address of this machine, beside what is open on loopback; none where there is no LAN."""
     opened: list[socket.socket] = []
     for entry in lan_addresses():
         try:
-            opened += listen(Address("tcp", host=entry.address, port=port))
+            opened += listen(Address(kind, host=entry.address, port=port))
         except ConfigError:
             close(opened)
             raise

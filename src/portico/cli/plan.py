@@ -3,7 +3,8 @@
 In: an offer and parameters. Out: a `Plan`, and from it a server and its log, in one process or in each worker alike.
 """
 
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 class Plan:
     """How to serve an offer.
 
-    is_lan_ours: the `l` key may open and close addresses (no --bind). keys_fd: where keys come from, if it is a
+    is_lan_ours: the `l` key may open and close addresses (no --bind). beside: sockets of other ports that are opened
+    and closed with those; asked once they are open. keys_fd: where keys come from, if it is a
     terminal; -1 for nowhere. announce: makes a line for the screen before all others.
     """
 
@@ -42,6 +44,7 @@ class Plan:
     is_lan_ours: bool = False
     keys_fd: int = -1
     announce: Callable[[Places], str] | None = None
+    beside: Callable[[], Sequence[socket.socket]] = tuple
 
 
 def plan_of(
@@ -79,7 +82,7 @@ def assemble(plan: Plan, screen: Screen, language: str, *, is_alone: bool) -> As
 
     screen, is_alone: see `log.open_log`. Raises ConfigError and UsageError where one of them cannot be had.
     """
-    from portico.cli.log import open_log, open_service_log
+    from portico.cli.log import open_beside_log, open_log, open_service_log
     from portico.server.service import Services
     from portico.server.several import Joined, Several
 
@@ -91,9 +94,15 @@ def assemble(plan: Plan, screen: Screen, language: str, *, is_alone: bool) -> As
     log, close = open_log(plan.log, screen, is_alone=is_alone)
     lost = (lambda: 0) if log is None else (lambda: log.lost)
     if isinstance(opened, Joined):
-        main, beside = http_server(plan, opened.handler, log), service_server(plan, opened.services, None)
+        beside_log, close_beside = open_beside_log(plan.log, screen, language)
+        main, beside = http_server(plan, opened.handler, log), service_server(plan, opened.services, beside_log)
         opened.hand_over(beside)
-        return Assembly(Several(main, beside, opened.sockets), lost, close)
+        both = [one for one in (log, beside_log) if one is not None]
+        return Assembly(
+            Several(main, beside, opened.sockets),
+            lambda: sum(one.lost for one in both),
+            lambda: (close(), close_beside()),
+        )
     return Assembly(http_server(plan, opened, log), lost, close)
 
 

@@ -17,7 +17,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from math import inf
 
@@ -57,7 +57,9 @@ class Session:
         self._words = words
         self._moved = places.moved
         self._sockets = list(places.sockets)
-        self._lan_sockets = [] if not plan.is_lan_ours else [s for s in self._sockets if links_of([s]).lan]
+        self._beside = list(plan.beside())
+        self._lan_sockets = self._on_lan(self._sockets)
+        self._lan_beside = self._on_lan(self._beside)
         self._offer = plan.offer
         made = assemble(plan, output or screen, words.language, is_alone=plan.offer.is_silent)
         self._server, self._lost, self._close_log = made
@@ -87,7 +89,7 @@ class Session:
         finally:
             if self._keyboard is not None:
                 self._keyboard.close()
-            close(self._sockets)
+            close([*self._sockets, *self._beside, *self._lan_beside])
             self._offer.close()
             self._close_log()
             self._notifier.close()
@@ -209,24 +211,47 @@ class Session:
             self._screen.line(f"  {exc}")
 
     def _open_lan(self) -> None:
-        self._lan_sockets = open_lan(address_of(self._sockets[0]).port)
+        self._lan_sockets, self._lan_beside = self._opened_on_lan()
         if not self._lan_sockets:
             self._screen.line(f"  {self._words('lan-none')}")
             return
         self._sockets += self._lan_sockets
-        self._accept(self._lan_sockets)
-        self._screen.line("\n".join(["", *self._where(), ""]))
+        self._accept([*self._lan_sockets, *self._lan_beside])
+        beside = [link for link, _ in links_of(self._lan_beside, is_http=False).lan]
+        lines = [f"  {self._words('chat-beside', link=link)}" for link in beside]
+        self._screen.line("\n".join(["", *self._where(), *lines, ""]))
+
+    def _opened_on_lan(self) -> tuple[list[socket.socket], list[socket.socket]]:
+        """Return sockets for HTTP and for what is beside it, all of them or none. Raises ConfigError."""
+        ports = dict.fromkeys((address.kind, address.port) for address in map(address_of, self._beside))
+        opened = open_lan(address_of(self._sockets[0]).port)
+        beside: list[socket.socket] = []
+        try:
+            for kind, port in ports if opened else ():
+                beside += open_lan(port, kind)
+        except ConfigError:
+            close([*opened, *beside])
+            raise
+        return opened, beside
+
+    def _on_lan(self, sockets: Iterable[socket.socket]) -> list[socket.socket]:
+        """Return those that the `l` key closes."""
+        return [sock for sock in sockets if links_of([sock]).lan] if self._plan.is_lan_ours else []
 
     def _close_lan(self) -> None:
         port = address_of(self._sockets[0]).port
-        self._server.close(self._lan_sockets)
-        close(self._lan_sockets)
-        self._sockets = [sock for sock in self._sockets if sock not in self._lan_sockets]
-        self._lan_sockets = []
+        places = [address_of(sock) for sock in self._beside]
+        closed = [*self._lan_sockets, *self._lan_beside]
+        self._server.close(closed)
+        close(closed)
+        self._sockets = [sock for sock in self._sockets if sock not in closed]
+        self._beside = [sock for sock in self._beside if sock not in closed]
+        self._lan_sockets, self._lan_beside = [], []
         if not self._sockets:
             # --lan had opened every interface with one socket, loopback with them.
             self._sockets = listen(Address("tcp", host="localhost", port=port))
-            self._accept(self._sockets)
+            self._beside = [more for place in places for more in listen(place._replace(host="localhost"))]
+            self._accept([*self._sockets, *self._beside])
         self._screen.line(f"  {self._words('lan-closed')}")
 
     def _accept(self, sockets: list[socket.socket]) -> None:

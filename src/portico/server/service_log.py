@@ -79,12 +79,14 @@ class ServiceLog(BatchedLog[ServiceRecord]):
     """See the module. Belongs to the thread of the event loop.
 
     write: takes one batch as bytes; see `BatchedLog`. wall: seconds since 1970; tests pass their own.
+    is_discreet: what was said is left out: who came and went is told, and how long a datagram was.
     """
 
     def __init__(
         self, write: Callable[[bytes], object], format: ServiceFormat, *, wall: Callable[[], float] = time.time
     ) -> None:
         super().__init__(write, format)
+        self.is_discreet = False
         self._wall = wall
         self._second = 0
         self._lines = 0
@@ -97,7 +99,7 @@ class ServiceLog(BatchedLog[ServiceRecord]):
 
     def told(self, peer: Peer | str, text: str) -> None:
         """Log what a service says of a connection. text: 4096 characters of it are shown."""
-        if time_s := self._room():
+        if not self.is_discreet and (time_s := self._room()):
             self.records.append(Told(time_s, peer, text if len(text) <= _MAX_TOLD else f"{text[:_MAX_TOLD]}…"))
 
     def closed(self, peer: Peer | str, *, received: int, sent: int, duration_s: float, note: str = "") -> None:
@@ -108,8 +110,9 @@ class ServiceLog(BatchedLog[ServiceRecord]):
     def datagram(self, peer: Peer | str, came: bytes, answer: bytes | None, note: str = "") -> None:
         """Log a datagram and its answer, None where there was none. note: why there was none, see `NOTES`."""
         if time_s := self._room():
-            beginning = None if answer is None else answer[:_MAX_SHOWN]
-            record = Datagram(time_s, peer, came[:_MAX_SHOWN], len(came), beginning, len(answer or b""), note)
+            most = 0 if self.is_discreet else _MAX_SHOWN
+            beginning = None if answer is None else answer[:most]
+            record = Datagram(time_s, peer, came[:most], len(came), beginning, len(answer or b""), note)
             self.records.append(record)
 
     @property

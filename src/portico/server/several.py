@@ -4,7 +4,8 @@
     Several(http, services, sockets)       what a session runs: opened, counted, drained and cut as one
 
 In: two servers. Out: one, with the interface of `embedded.Server`. Whoever runs it opens and closes the sockets of the
-first as ever; those of the second live and end with the whole.
+first as ever; those of the second live and end with the whole. More sockets may come and go later: those of the ports
+of the second are for the second.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from portico.net.closing import refuse_new
-from portico.net.listening import close
+from portico.net.listening import address_of, close
 from portico.server.accepting import GRACE_S, Totals
 from portico.server.metrics import Metrics
 from portico.settings import Limits
@@ -48,7 +49,8 @@ class Several:
         self.limits: Limits = main.limits
         self._main = main
         self._beside = beside
-        self._sockets = sockets
+        self._sockets = list(sockets)
+        self._ports = {(address.kind, address.port) for address in map(address_of, sockets)}
         self._is_open = False
 
     @property
@@ -61,15 +63,27 @@ class Several:
         self._main.metrics = self._beside.metrics = metrics
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve HTTP on these; the first time the services begin, too."""
+        """Serve HTTP on these, or the services where they have their ports; the first time the services begin, too."""
         if not self._is_open:
             self._is_open = True
             await self._beside.open(self._sockets)
-        await self._main.open(sockets)
+        more = self._of_services(sockets)
+        await self._main.open([sock for sock in sockets if sock not in more])
+        if more:
+            self._sockets += more
+            await self._beside.open(more)
+
+    def _of_services(self, sockets: Sequence[socket.socket]) -> list[socket.socket]:
+        places = [(sock, address_of(sock)) for sock in sockets]
+        return [sock for sock, address in places if (address.kind, address.port) in self._ports and address.port]
 
     def close(self, sockets: Sequence[socket.socket]) -> None:
-        """Close these, which were given to `open`; what is under way goes on."""
-        self._main.close(sockets)
+        """Close these, which are open here; what is under way goes on."""
+        fewer = self._of_services(sockets)
+        self._main.close([sock for sock in sockets if sock not in fewer])
+        if fewer:
+            self._sockets = [sock for sock in self._sockets if sock not in fewer]
+            self._beside.close(fewer)
 
     async def drain(self, timeout_s: float, grace_s: float = GRACE_S) -> int:
         """Come to an end, both at once. Returns how much was cut."""
