@@ -420,6 +420,78 @@ def test_the_desk_is_used_with_keys_alone(stage: Stage, opener: Opener) -> None:
     expect(agent.locator(".list .item")).to_have_count(1)
 
 
+def test_colleagues_see_who_else_looks_and_who_writes(stage: Stage, opener: Opener) -> None:
+    first, second = opener.agent("Mei"), opener.agent("Tom")
+    visitor = opener.page(f"{stage.url}/widget")
+    begin(visitor, "hello", "Ada")
+    owner = _owner([first, second])
+    other = second if owner is first else first
+    name = "Mei" if owner is first else "Tom"
+    take_offer(owner)
+    other.locator("[data-act=all]").click()
+    other.locator(".list .item").click()
+    expect(owner.locator(".hint")).to_contain_text("is looking at this, too.")
+    owner.locator(".composer textarea:visible").press_sequentially("I know")
+    expect(other.locator(".hint")).to_have_text(f"{name} has this conversation. {name} is writing here as well.")
+    other.keyboard.press("1")
+    other.goto(f"{stage.url}/desk")
+    expect(owner.locator(".hint")).to_be_hidden()
+
+
+def test_a_case_is_put_off_and_comes_back_with_the_visitors_word(stage: Stage, opener: Opener) -> None:
+    agent = opener.agent("Mei")
+    visitor = opener.page(f"{stage.url}/widget", locale="zh-CN")
+    begin(visitor, "周末有货吗？", "李华")
+    take_offer(agent)
+    agent.keyboard.press("Escape")
+    agent.keyboard.press("s")
+    agent.locator("dialog .rows button", has_text="Tomorrow morning").click()
+    item = agent.locator(".list .item.later", has_text="李华")
+    expect(item).to_contain_text("later")
+    expect(visitor.locator("header small")).to_have_text("我们稍后会在这里联系您。")
+    agent.locator("[data-act=away]").or_(agent.locator(".switch .away")).first.click()
+    say(visitor, "还在吗？")
+    agent.locator("[data-act=queue]").click()
+    agent.locator(".list .item", has_text="李华").click()
+    expect(agent.locator(".preview")).to_contain_text("还在吗？")
+    agent.locator(".visitor select").select_option("Urgent")
+    expect(agent.locator(".list .item .priority")).to_have_text("!!")
+    agent.locator("footer [data-act=take]").click()
+    answer(agent, "在的")
+    expect(said(visitor).last).to_have_text("在的")
+
+
+def test_what_is_known_of_a_visitor_is_beside_the_conversation(stage: Stage, opener: Opener, shop: str) -> None:
+    agent = opener.agent("Mei")
+    visitor = opener.page(shop)
+    visitor.get_by_role("button", name="Chat with us").click()
+    begin(visitor, "first", "Ada")
+    take_offer(agent)
+    agent.locator("[data-act=close]").click()
+    agent.locator("dialog .main").click()
+    expect(visitor.locator(".rating")).to_be_visible()
+    with visitor.expect_download() as kept:
+        visitor.get_by_role("button", name="Save the conversation").click()
+    assert "Ada: first" in Path(kept.value.path()).read_text(encoding="utf-8-sig")
+    visitor.evaluate(
+        "localStorage.setItem(Object.keys(localStorage)[0], JSON.stringify("
+        "{...JSON.parse(localStorage[Object.keys(localStorage)[0]]), c: 0}))"
+    )
+    visitor.reload()
+    visitor.get_by_role("button", name="Chat with us").click()
+    begin(visitor, "second")
+    take_offer(agent)
+    visitor.locator("input[type=file]").set_input_files(
+        [{"name": "price list.txt", "mimeType": "text/plain", "buffer": b"one, two"}]
+    )
+    panel = agent.locator(".visitor")
+    expect(panel).to_contain_text(shop)
+    expect(panel).to_contain_text("the web page")
+    expect(panel.locator(".file")).to_contain_text("list")
+    panel.locator("dd .link").first.click()
+    expect(agent.locator("dialog .text")).to_contain_text("Ada: first")
+
+
 def test_the_figures_say_who_waits_and_who_is_there(stage: Stage, opener: Opener) -> None:
     shut(stage)
     visitor = opener.page(f"{stage.url}/widget")
@@ -428,7 +500,7 @@ def test_the_figures_say_who_waits_and_who_is_there(stage: Stage, opener: Opener
     agent = opener.agent("Mei")
     agent.get_by_role("button", name="Figures").click()
     expect(agent.locator(".wall .tiles div", has_text="Waiting").locator("dd")).to_have_text("1")
-    expect(agent.locator(".wall .rows")).to_contain_text("Mei")
+    expect(agent.locator(".wall .agents")).to_contain_text("Mei")
 
 
 def test_an_admin_makes_an_agent_who_comes_in_by_a_link(stage: Stage, opener: Opener) -> None:
