@@ -50,7 +50,9 @@ def test_a_port_that_is_taken_is_found(runs: Runs, folder: Path) -> None:
         port = str(taken.getsockname()[1])
         done = runs("chat", "doctor", "--data", str(folder), "-p", port)
     assert done.code == 1
-    assert f"tcp port {port} cannot be had" in done.out
+    assert f"tcp port {port} is held by " in done.out
+    told = runs("chat", "doctor", "--data", str(folder), PORTICO_LANG="zh")
+    assert "数据库完好" in told.out
 
 
 @pytest.mark.parametrize(("person", "words"), [("wang", ()), ("1", ("--conversation", "1"))])

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from portico.cli.chat_offer import data_folder
+from portico.cli.chat_offer import LINE_PORT, UDP_PORT, data_folder
 from portico.cli.group import Example, PageCommand, words_of_environment
 from portico.cli.options import collect, options_for
+from portico.cli.places import DEFAULT_PORT
 from portico.cli.screen import Screen
 from portico.errors import ConfigError, UsageError, excerpt
 from portico.server.access_log import size_text
@@ -60,11 +61,16 @@ def _row(name: str, *params: click.Parameter, arguments: tuple[tuple[str, str], 
 def _doctor(**params: Any) -> int:
     from portico.apps.chat.doctor import Port, examine, is_well
 
-    ports = (("tcp", params["port"]), ("tcp", params["line_port"]), ("udp", params["udp_port"]))
-    findings = examine(_folder(params), [Port(kind, "localhost", port) for kind, port in ports if port])
-    screen, _ = _screen()
+    page, line, udp = params["port"], params["line_port"], params["udp_port"]
+    ports = [
+        Port("tcp", "localhost", DEFAULT_PORT if page is None else page, page is not None),
+        Port("tcp", "localhost", LINE_PORT if line is None else int(line), line is not None),
+        Port("udp", "localhost", UDP_PORT if udp is None else int(udp), udp is not None),
+    ]
+    findings = examine(_folder(params), [port for port in ports if port.number])
+    screen, words = _screen()
     for finding in findings:
-        screen.line(str(finding))
+        screen.line(finding.line(words.language))
     return 0 if is_well(findings) else _FAILED_CODE
 
 

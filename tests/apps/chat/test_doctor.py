@@ -1,11 +1,17 @@
+"""The doctor: every finding, on houses that are well and houses that are not, in both languages."""
+
+import os
+import re
 import resource
 import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
+from portico.apps.chat import doctor
 from portico.apps.chat.doctor import BAD, GOOD, MAX_WAL, MIN_DESCRIPTORS, POOR, Finding, Port, examine, is_well
 from portico.apps.chat.house import DATABASE
 from portico.apps.chat.store import Store
@@ -41,14 +47,14 @@ def look(folder: Path, *ports: Port, now_ms: int = NOW_MS) -> list[Finding]:
 
 
 def one(findings: list[Finding], words: str) -> Finding:
-    (found,) = [finding for finding in findings if words in finding.what]
+    (found,) = [finding for finding in findings if words in finding.what()]
     return found
 
 
 def test_a_house_that_is_well(folder: Path) -> None:
     findings = look(folder)
     assert is_well(findings)
-    assert "2 events" in one(findings, "database is sound").what
+    assert "2 events" in one(findings, "database is sound").what()
     assert one(findings, "nobody else's").level == GOOD
     assert one(findings, "all 0 files").level == GOOD
     assert one(findings, "clock").level == GOOD
@@ -64,13 +70,13 @@ def test_it_changes_nothing_and_may_be_asked_while_the_chat_runs(folder: Path) -
 def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     findings = look(tmp_path / "a" / "b")
     assert is_well(findings)
-    assert one(findings, "no folder").remedy == "the first start makes it"
+    assert one(findings, "no folder").remedy() == "the first start makes it"
     assert one(findings, "no database").level == POOR
 
 
 def test_a_folder_that_others_can_read(folder: Path) -> None:
     folder.chmod(0o755)
-    assert one(look(folder), "others on this machine").remedy == f"chmod 700 {folder}"
+    assert one(look(folder), "others on this machine").remedy() == f"chmod 700 {folder}"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +92,7 @@ def test_a_database_that_is_not_well(folder: Path, statement: str, words: str) -
     change(folder, "PRAGMA foreign_keys = 0", statement)
     findings = look(folder)
     assert one(findings, words).level == BAD
-    assert one(findings, words).remedy
+    assert one(findings, words).remedy()
     assert not is_well(findings)
 
 
@@ -94,7 +100,7 @@ def test_a_file_that_is_no_database(folder: Path) -> None:
     (folder / DATABASE).write_bytes(b"something else " * 1000)
     findings = look(folder)
     assert [finding.level for finding in findings].count(BAD) == 1
-    assert "restore" in one(findings, "cannot be read").remedy
+    assert "restore" in one(findings, "cannot be read").remedy()
 
 
 def test_a_damaged_page(folder: Path) -> None:
@@ -132,21 +138,79 @@ def test_a_clock_that_is_wrong(folder: Path, now_ms: int, words: str) -> None:
     assert one(look(folder, now_ms=now_ms), words).level == BAD
 
 
-def test_ports_that_are_free_and_that_are_not(folder: Path) -> None:
+def test_ports_that_are_free_and_that_are_not(folder: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket(type=socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         ports = [
             Port("tcp", "127.0.0.1", taken.getsockname()[1]),
-            Port("udp", "127.0.0.1", other.getsockname()[1]),
+            Port("udp", "127.0.0.1", other.getsockname()[1], is_fixed=False),
             Port("tcp", "127.0.0.1", 0),
             Port("tcp", "192.0.2.1", 8765),  # RFC 5737: nobody has it
         ]
-        findings = look(folder, *ports)[-4:]
-    assert [finding.level for finding in findings] == [BAD, BAD, GOOD, BAD]
-    assert "another program has it" in findings[0].remedy
-    assert "no such address" in findings[3].remedy
-    assert str(findings[2]) == "good  tcp port 0 is free"
-    assert str(findings[0]).startswith("bad   tcp port ")
+        findings = examine(folder, ports, now_ms=lambda: NOW_MS, root=tmp_path)[-5:-1]
+    assert [finding.level for finding in findings] == [BAD, POOR, GOOD, BAD]
+    assert f"(pid {os.getpid()})" in findings[0].what()
+    assert findings[0].remedy() == "stop that program, or choose another port"
+    assert findings[1].remedy() == "the chat takes the next free one"
+    assert "no such address" in findings[3].remedy()
+    assert findings[2].line() == "good  tcp port 0 is free"
+    assert findings[0].line().startswith("bad   tcp port ")
+
+
+def test_a_port_of_this_very_chat_is_well(folder: Path, tmp_path: Path) -> None:
+    store = Store(folder / DATABASE)
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        port = Port("tcp", "127.0.0.1", own.getsockname()[1])
+        *_, found, _ = examine(folder, [port], now_ms=lambda: NOW_MS, root=tmp_path)
+    store.close()
+    assert (found.level, found.what()) == (GOOD, f"tcp port {port.number} is this chat's, which is running")
+
+
+def test_a_port_below_1024_without_the_right_to_it(folder: Path) -> None:
+    found = Finding(BAD, "no_port", "higher_port", {"protocol": "tcp", "number": 80, "why": "Permission denied"})
+    assert found.line() == (
+        "bad   tcp port 80 cannot be had: Permission denied; "
+        "ports below 1024 need a right that this user has not; choose a higher one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "level", "words"),
+    [
+        ("etc/ufw/ufw.conf", "# off\nENABLED=no\n", GOOD, "neither ufw nor firewalld is on"),
+        ("etc/ufw/ufw.conf", "ENABLED=yes\nLOGLEVEL=low\n", POOR, "a firewall is on: ufw"),
+        ("run/firewalld/db", "", POOR, "a firewall is on: firewalld"),
+    ],
+)
+def test_a_firewall_that_is_on(folder: Path, tmp_path: Path, path: str, content: str, level: str, words: str) -> None:
+    (tmp_path / "root" / path).parent.mkdir(parents=True)
+    (tmp_path / "root" / path).write_text(content)
+    found = examine(folder, now_ms=lambda: NOW_MS, root=tmp_path / "root")[-1]
+    assert (found.level, found.what()) == (level, words)
+    assert found.remedy()
+
+
+# In both languages
+
+
+def test_every_text_is_there_in_both_languages_with_the_same_places() -> None:
+    for key, texts in doctor._TEXTS.items():
+        english, chinese = ({name for _, name, _, _ in Formatter().parse(text) if name} for text in texts)
+        assert english == chinese, key
+        is_bare = not re.sub(r"\{\w+\}|[ -~]", "", texts[1])
+        assert is_bare == (texts[0] == texts[1]), key  # what is typed is the same in both
+
+
+def test_a_finding_in_chinese(folder: Path) -> None:
+    folder.chmod(0o755)
+    (found,) = [one for one in look(folder) if one.key == "open_folder"]
+    assert found.line("zh") == f"注意  本机其他用户可以查看 {folder}；chmod 700 {folder}"
+
+
+def test_the_name_of_a_folder_moves_no_cursor(tmp_path: Path) -> None:
+    found = look(tmp_path / "a\x1b[2Jb")
+    assert "\\x1b[2J" in found[0].line()
+    assert all(line.isprintable() for one in found for line in (one.line(), one.line("zh")))
 
 
 def test_how_many_connections_can_be_open(folder: Path) -> None:
@@ -155,6 +219,6 @@ def test_how_many_connections_can_be_open(folder: Path) -> None:
     assert found.level == (GOOD if before[0] < 0 or before[0] >= MIN_DESCRIPTORS else POOR)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
     try:
-        assert one(look(folder), "only 256").remedy
+        assert one(look(folder), "only 256").remedy()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
