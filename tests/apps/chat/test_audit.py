@@ -1,5 +1,7 @@
 import sqlite3
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.apps.chat.asking import Asking, asked
@@ -53,3 +55,17 @@ def test_a_setting_is_stored_or_refused(key: str, value: object) -> None:
     db.close()
     assert found == (value if is_set else audit.SETTINGS[key].default)
     assert type(found) is type(audit.SETTINGS[key].default)
+
+
+@asked
+async def test_other_sites_are_origins_or_refused(house: Asking) -> None:
+    def allow(value: str) -> Callable[[Change], None]:
+        return lambda change: audit.set_setting(change, 1, "origins", value)
+
+    for good in ("", "*", "https://shop.example", "https://shop.example http://localhost:8080"):
+        await house.store.write(allow(good))
+        assert (await house.store.read(audit.settings))["origins"] == good
+    for bad in ("shop.example", "https://shop.example/page", "https://a.example, https://b.example", "null"):
+        with pytest.raises(Rejected, match="is no origin; write https://HOST") as caught:
+            await house.store.write(allow(bad))
+        assert caught.value.code == "bad_setting"

@@ -88,7 +88,8 @@ async def test_the_visitors_page_is_framed_by_those_who_are_named(stage: WebStag
         return policy.rpartition("frame-ancestors ")[2]
 
     assert await ancestors("/widget") == "'self'"
-    await allow(stage, f"{SHOP} nonsense")
+    kept = json.dumps(f"{SHOP} nonsense")  # as older versions let one set it
+    await stage.store.write(lambda change: change.db.execute("INSERT INTO setting VALUES ('origins', ?)", (kept,)))
     assert await ancestors("/widget") == f"'self' {SHOP}"
     assert await ancestors("/page/visitor.html") == f"'self' {SHOP}"
     assert await ancestors("/") == "'none'"

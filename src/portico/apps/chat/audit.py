@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.log import Change
+from portico.apps.chat.origin import is_allowable
+from portico.errors import excerpt
 
 MAX_ROWS: Final = 200
 _KEPT_ROWS: Final = 100_000
@@ -45,19 +47,21 @@ def acts(db: Connection, before: int | None = None, limit: int = MAX_ROWS) -> li
 
 class Setting(NamedTuple):
     """One row of what can be set. default: what holds until then, and of which type it is. most: of a number, or the
-    length of a text. least: of a number. is_public: told to everybody who asks."""
+    length of a text. least: of a number. is_public: told to everybody who asks. are_origins: a text of sites, apart by
+    spaces, of which each has to be one."""
 
     default: str | int | bool
     most: int = 0
     least: int = 0
     is_public: bool = False
+    are_origins: bool = False
 
 
 SETTINGS: Final[dict[str, Setting]] = {
     "title": Setting("", 60, is_public=True),
     "signup": Setting(False, is_public=True),
     "guests": Setting(False, is_public=True),  # visitors and peers may enter public rooms
-    "origins": Setting("", 2_000),  # of other sites that show the widget, apart by spaces
+    "origins": Setting("", 2_000, are_origins=True),  # of other sites that show the widget
     "keep_room_days": Setting(0, 36_500),  # 0: for ever
     "keep_direct_days": Setting(0, 36_500),
     "keep_desk_days": Setting(0, 36_500),
@@ -81,6 +85,8 @@ def set_setting(change: Change, actor: int, key: str, value: Any) -> None:
         raise Rejected("bad_setting", f"{key} is of type {type(row.default).__name__}")
     if isinstance(value, str) and (len(value) > row.most or not all(c.isprintable() for c in value)):
         raise Rejected("bad_setting", f"{key} has at most {row.most} printable characters")
+    if row.are_origins and (wrong := [word for word in str(value).split() if not is_allowable(word)]):
+        raise Rejected("bad_setting", f"{excerpt(wrong[0])} is no origin; write https://HOST, https://HOST:PORT, or *")
     if isinstance(value, int) and not isinstance(value, bool) and not row.least <= value <= row.most:
         raise Rejected("bad_setting", f"{key} is between {row.least} and {row.most}")
     change.db.execute("INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)", (key, json.dumps(value)))
