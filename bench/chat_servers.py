@@ -9,7 +9,7 @@ from functools import partial
 from bench.rooms import MEMBERS, RATE, ROOMS, USERS, Seat
 from bench.servers import BIN, Place, Server
 from bench.service_servers import VERSION
-from portico.apps.chat.soak import Wanted, populate
+from portico.apps.chat.soak_plan import Wanted, populate
 from portico.apps.chat.websocket import SUBPROTOCOL
 
 _IN_ONE = 2  # rooms that each person is in; it speaks in the first

@@ -91,8 +91,8 @@ def take_seat(running: Running, number: int, seat: Seat) -> socket.socket:
     return connection
 
 
-def hold(running: Running, seats: Sequence[Seat], turn: int, seconds: float) -> Talk:
-    """Connect everybody, have them talk for so long, and wait for all of it to arrive.
+def hold(running: Running, seats: Sequence[Seat], turn: int, seconds: float, *, late_s: float = LATE_S) -> Talk:
+    """Connect everybody, have them talk for so long, and wait for all of it to arrive, but not over `late_s`.
 
     turn: which one; messages are numbered through all of them. Raises NotServed when the server lets nobody in, hangs
     up, or delivers nothing.
@@ -100,7 +100,7 @@ def hold(running: Running, seats: Sequence[Seat], turn: int, seconds: float) -> 
     with ExitStack() as stack:
         stack.enter_context(on_cores(CLIENT_CORES))
         audience = Audience(running, seats, turn * round(seconds * RATE), stack)
-        return audience.talk(seconds)
+        return audience.talk(seconds, late_s)
 
 
 class Audience:
@@ -123,26 +123,26 @@ class Audience:
             for number, _ in found:
                 self._receives[number](BUFFER)
 
-    def talk(self, seconds: float) -> Talk:
+    def talk(self, seconds: float, late_s: float) -> Talk:
         """Send messages for so long, and wait for all of them to arrive."""
         count = round(seconds * RATE)
         arrived = array("i", bytes(4 * count))
         delays: list[float] = []
         before, begin = self._running.cpu_s(), time.monotonic_ns()
-        end = begin + round((seconds + LATE_S) * 1e9)
-        sending, due = self._send(count, begin), begin
-        while len(delays) < count * MEMBERS and (now := time.monotonic_ns()) < end:
+        end = begin + round((seconds + late_s) * 1e9)
+        sending, due, missing = self._send(count, begin), begin, count * MEMBERS
+        while missing and (now := time.monotonic_ns()) < end:
             while due <= now:
                 due = next(sending, end)
             for number, sent_at in self._receive(max(0, due - now)):
-                arrived[number - self._first] += 1
                 delays.append((time.monotonic_ns() - sent_at) / 1e6)
+                arrived[number - self._first] += 1
+                missing -= arrived[number - self._first] <= MEMBERS
         used, took = self._running.cpu_s() - before, (time.monotonic_ns() - begin) / 1e9
         if not delays:
             raise NotServed("no message arrived")
-        lost = sum(max(0, MEMBERS - times) for times in arrived)
         repeated = sum(max(0, times - MEMBERS) for times in arrived)
-        return Talk(took, count, sorted(delays), lost, repeated, used, self._running.memory().resident)
+        return Talk(took, count, sorted(delays), missing, repeated, used, self._running.memory().resident)
 
     def _send(self, count: int, begin: int) -> Iterator[int]:
         """Send one message after the other; yield in front of each when it is due."""

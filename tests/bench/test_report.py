@@ -10,6 +10,7 @@ from bench.fetch import Fetch
 from bench.parts import PARTS
 from bench.process import Memory
 from bench.report import sections_of, suite_section, table, with_sections
+from bench.rooms import Talk
 from bench.rounds import Outcome, Plan
 from bench.sample import Answered, Sample
 from bench.suites import SUITES
@@ -116,3 +117,17 @@ def test_the_section_of_services_has_crowds_and_downloads_and_says_who_is_missin
 
 def test_a_suite_has_no_part_that_nobody_measures() -> None:
     assert {part for suite in SUITES for part in suite.extra} <= set(PARTS)
+
+
+def test_the_section_of_the_chat_has_delays_and_what_was_lost() -> None:
+    turns = [
+        Talk(1.0, 500, [1.0] * 90 + [200.0] * 10, lost, 1, 0.5, memory << 20) for lost, memory in ((0, 50), (2, 51))
+    ]
+    found = Results(PLAN, talks={"portico": turns}, talks_absent={"websockets": "the server hung up"})
+    text = suite_section(next(suite for suite in SUITES if suite.name == "chat"), found)
+    assert "| portico | 500 | 100 | 1.0 (1.0 - 1.0) | 200.0 (200.0 - 200.0) | 200.0 (200.0 - 200.0) | " in text
+    assert "| 50 % | 50.0, 51.0 | 2, 2 |" in text
+    assert "websockets: not measured - the server hung up." in text
+    assert "| Delay from due to delivered, p99 of the worst turn | <= 150 ms | 200.00 ms | **missed** |" in text
+    assert "| Deliveries lost or repeated | <= 0 | 4.00 | **missed** |" in text
+    assert "svg" not in text

@@ -3,8 +3,10 @@
 import asyncio
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -170,3 +172,87 @@ def test_nobody_waits_for_an_answer_when_the_loop_has_gone(tmp_path: Path) -> No
 
     asyncio.run(ask_and_leave())
     store.close()
+
+
+def test_long_and_small_works_keep_their_order(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with opened(tmp_path / "db") as store:
+            await settle(store)
+            heard: list[Event] = []
+            store.on_commit = heard.extend
+            works = [(store.write_long if n % 4 == 1 else store.write)(said(f"{n}")) for n in range(40)]
+            answers = await asyncio.gather(*works)
+            assert [answer.event.seq for answer in answers] == list(range(2, 42))
+            assert heard == [answer.event for answer in answers]
+            assert await store.read_long(lambda db: db.execute("SELECT max(seq) FROM event").fetchone()) == (41,)
+
+    asyncio.run(play())
+
+
+def test_what_fails_in_a_thread_is_told(tmp_path: Path) -> None:
+    def fail(of: object) -> None:
+        raise ValueError("changed my mind")
+
+    async def play() -> None:
+        async with opened(tmp_path / "db") as store:
+            for ask in (store.write_long, store.read_long, store.write, store.read):
+                with pytest.raises(ValueError, match="changed my mind"):
+                    await ask(fail)
+
+    asyncio.run(play())
+
+
+def test_a_long_work_leaves_the_loop_to_others(tmp_path: Path) -> None:
+    async def play() -> None:
+        go = threading.Event()
+        async with opened(tmp_path / "db") as store:
+            await settle(store)
+            long_write = asyncio.ensure_future(store.write_long(lambda change: go.wait(20)))
+            long_read = asyncio.ensure_future(store.read_long(lambda db: go.wait(20)))
+            await asyncio.sleep(0)
+            assert (await store.read(lambda db: db.execute("SELECT count(*) FROM event").fetchone())) == (1,)
+            go.set()
+            assert await long_write
+            assert await long_read
+
+    asyncio.run(play())
+
+
+def test_whoever_else_writes_the_file_is_waited_for_in_the_thread(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with opened(tmp_path / "db") as store:
+            await settle(store)
+            other = sqlite3.connect(tmp_path / "db", isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            writing = asyncio.ensure_future(store.write(said("behind it")))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not writing.done()
+            other.execute("COMMIT")
+            other.close()
+            assert (await writing).event.seq == 2
+
+    asyncio.run(play())
+
+
+def test_a_read_lets_others_have_a_turn(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with opened(tmp_path / "db") as store:
+            turns: list[int] = []
+            asyncio.get_running_loop().call_soon(turns.append, 1)
+            await store.read(lambda db: turns.append(2))
+            assert turns == [1, 2]
+
+    asyncio.run(play())
+
+
+def test_a_broken_statement_fails_its_group_and_nothing_else(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with opened(tmp_path / "db") as store:
+            await settle(store)
+            for ask in (store.write, store.write_long):
+                with pytest.raises(Rejected, match="nothing can be stored now"):
+                    await ask(lambda change: change.db.execute("SELECT 1 FROM nowhere"))
+            assert (await store.write(said("goes on"))).event.seq == 2
+
+    asyncio.run(play())
