@@ -58,7 +58,11 @@ class Chat:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Chat":
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -105,6 +109,13 @@ class Chat:
             process.wait()
         self.check()
         return self.log
+
+    def kill(self) -> None:
+        """Kill the server, as a power failure does."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
 
     def check(self) -> None:
         """Fail where something went wrong in the server."""

@@ -170,8 +170,24 @@ def test_a_restore_over_files_that_are_there(tmp_path: Path) -> None:
         place = tmp_path / "house" / "files" / "aa" / content
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(content)
+        with closing(sqlite3.connect(tmp_path / "house" / DATABASE)) as db:
+            db.execute(
+                "INSERT INTO file (digest, name, type, size, uploader, made_ms) VALUES (?, 'a', 'text/plain', 1, 1, 0)",
+                (content,),
+            )
+            db.commit()
     back_up(tmp_path / "house", tmp_path / "backup")
     (tmp_path / "house" / "files" / "aa" / "second").unlink()
     restore(tmp_path / "backup", tmp_path / "house")
     found = {path.name: path.read_text() for path in (tmp_path / "house" / "files" / "aa").iterdir()}
     assert found == {"first": "first", "second": "second"}
+
+
+@asked
+async def test_the_files_of_whoever_was_erased_do_not_come_back_either(house: Asking, tmp_path: Path) -> None:
+    person = await lively(house)
+    back_up(house.folder, tmp_path / "backup")
+    await house.eraser.erase(person, person)
+    await house.close()
+    assert restore(tmp_path / "backup", house.folder).erased == 1
+    assert list((house.folder / "files").glob("??/*")) == []

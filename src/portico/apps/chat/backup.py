@@ -62,10 +62,11 @@ def _copy_database(source: Path, target: Path) -> None:
     _settle(target)
 
 
-def _copy_files(source: Path, target: Path) -> None:
+def _copy_files(source: Path, target: Path, wanted: set[str] | None = None) -> None:
+    """Copy files that are not there yet. wanted: their digests, None for all."""
     for place in sorted(source.glob("??/*")):
         copy = target / place.parent.name / place.name
-        if copy.exists():
+        if copy.exists() or (wanted is not None and place.name not in wanted):
             continue
         copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = copy.with_suffix(".partial")
@@ -94,7 +95,8 @@ def restore(source: Path, folder: Path, *, now_ms: Callable[[], int] = lambda: t
         fresh.unlink(missing_ok=True)
         shutil.copyfile(source / DATABASE, fresh)
         epoch, count = _renew(fresh, erased, now_ms())
-        _copy_files(source / FOLDER, folder / FOLDER)
+        # What the erased had uploaded is in the backup, and stays there.
+        _copy_files(source / FOLDER, folder / FOLDER, _digests(fresh))
         kept = _set_aside(database)
         fresh.replace(database)
     except (OSError, sqlite3.Error) as exc:
@@ -135,6 +137,11 @@ def _renew(fresh: Path, erased: set[tuple[int, int]], now_ms: int) -> tuple[str,
         db.execute("VACUUM")  # what was erased is not in free pages either
     _settle(fresh)
     return epoch, len(present)
+
+
+def _digests(database: Path) -> set[str]:
+    with closing(sqlite3.connect(database)) as db:
+        return {digest for (digest,) in db.execute("SELECT digest FROM file")}
 
 
 def _set_aside(database: Path) -> Path | None:
