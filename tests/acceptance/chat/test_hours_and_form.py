@@ -60,7 +60,7 @@ async def test_a_form_left_at_night_is_answered_the_next_day_in_the_same_convers
         assert await answer(house, agent, "修好了") == left["c"]
         assert agent.texts(left["c"], -agent.me) == [TEXT]
         async with socket_client(house.door, token, after=visitor) as reloaded:
-            await reloaded.heard(lambda frame: "修好了" in str(frame))
+            await reloaded.heard(lambda frame: "修好了" in str(frame.get("ev")))
             assert reloaded.texts(left["c"]) == [TEXT, "修好了"]
             assert [one["c"] for one in (await reloaded.ask("me"))["conversations"]] == [left["c"]]
             assert (await reloaded.ask("desk.status"))["open"] is True
@@ -87,7 +87,7 @@ async def test_who_has_gone_is_answered_after_a_reload_at_any_time_of_the_week(h
         case = (await agent.ask("desk.list", tab="mine"))["items"][0]
         await agent.ask("desk.close", c=case["c"], rev=case["rev"])
     async with socket_client(house.door, token, after=visitor) as reloaded:
-        await reloaded.heard(lambda frame: "closed" in str(frame))
+        await reloaded.heard(lambda frame: "closed" in str(frame.get("ev")))
         assert reloaded.texts(left["c"]) == [TEXT, "好的"]
 
 
