@@ -477,10 +477,10 @@ def test_a_long_absence_leaves_a_row_that_loads_what_is_missing(enter: Entrance,
     page = enter("wei")
     page.locator(".item", has_text="Quay").click()
     expect(bubbles(page).last).to_have_text("line 1299")
-    expect(bubbles(page)).to_have_count(100)
+    expect(bubbles(page)).to_have_count(80)
     page.locator(".scroll").evaluate("element => element.scrollTo(0, 0)")
-    expect(bubbles(page)).to_have_count(200)
-    expect(page.locator(".msg").filter(has_text="line 1200").first).to_be_in_viewport()
+    expect(bubbles(page)).to_have_count(180)
+    expect(page.locator(".msg").filter(has_text="line 1220").first).to_be_in_viewport()
 
 
 def lose_the_last(change: Change) -> None:
@@ -560,3 +560,144 @@ def test_a_flood_slows_down_and_arrives_in_order(enter: Entrance) -> None:
         say(ada, f"wave {number}")
     expect(bubbles(wei)).to_have_text([f"wave {number}" for number in range(90)], timeout=20_000)
     expect(ada.locator(".msg.unsent")).to_have_count(0)
+
+
+# Who is here, and what they have got
+
+
+def test_who_comes_and_goes_is_seen_without_asking(enter: Entrance) -> None:
+    ada, wei = enter("ada"), enter("wei")
+    ada.keyboard.press("Control+k")
+    ada.get_by_role("searchbox").fill("wei")
+    ada.get_by_role("dialog").locator(".item", has_text="Wei").click()
+    expect(ada.locator(".top p")).to_have_text("online")
+    expect(ada.locator(".item", has_text="Wei").locator(".dot.on")).to_have_count(1)
+    wei.context.close()
+    expect(ada.locator(".top p")).to_have_text("not here now")
+    expect(ada.locator(".dot.on")).to_have_count(0)
+    go(ada, "Quay")
+    expect(ada.locator(".top p")).to_have_text("2 members · 1 online")
+    enter("wei")
+    expect(ada.locator(".top p")).to_have_text("2 members · 2 online")
+
+
+def test_a_tick_says_what_has_arrived_and_what_was_read_also_after_a_reload(enter: Entrance) -> None:
+    ada = enter("ada")
+    go(ada, "Quay")
+    say(ada, "Who has the key?")
+    tick = ada.locator(".msg.mine .tick")
+    expect(tick).to_have_attribute("title", "Sent")
+    wei = enter("wei")
+    expect(tick).to_have_attribute("title", "Delivered to Wei")
+    ada.reload()
+    expect(tick).to_have_attribute("title", "Delivered to Wei")
+    wei.bring_to_front()
+    go(wei, "Quay")
+    expect(tick).to_have_attribute("title", "Read by Wei")
+    wei.context.close()
+    ada.reload()
+    expect(tick).to_have_attribute("title", "Read by Wei")
+
+
+def test_what_was_read_on_one_device_is_read_on_the_other(enter: Entrance, chat: Chat) -> None:
+    here, there = enter("wei"), enter("wei")
+    chat.say(1, 1, "Low water at nine")
+    badge = there.locator(".item .badge")
+    expect(badge).to_have_text("1")
+    here.bring_to_front()
+    go(here, "Quay")
+    expect(badge).to_have_count(0)
+
+
+# Contacts
+
+
+def test_the_contact_book_has_people_and_addresses(enter: Entrance) -> None:
+    ada = enter("ada", locale="zh-CN")
+    ada.get_by_role("button", name="通讯录").click()
+    dialog = ada.get_by_role("dialog", name="通讯录")
+    expect(dialog.locator(".rows")).to_have_text("通讯录还是空的。")
+
+    def add(name: str, who: str) -> None:
+        dialog.locator("input[name=name]").fill(name)
+        dialog.locator("input[name=who]").fill(who)
+        dialog.get_by_role("button", name="添加").click()
+
+    add("金老板", "udp://192.168.1.8:8081")
+    expect(dialog.locator(".rows li")).to_contain_text(["金老板"])
+    add("阿伟", "nobody at all")
+    expect(dialog.get_by_role("alert")).to_contain_text("没有找到“nobody at all”")
+    add("阿伟", "wei")
+    expect(dialog.locator(".rows li")).to_have_count(2)
+    add("老吴", "ftp://192.168.1.8")
+    expect(ada.locator(".toast.bad")).to_be_visible()
+    dialog.get_by_role("button", name="移除 金老板").click()
+    ada.get_by_role("dialog", name="确定吗？").get_by_role("button", name="删除").click()
+    expect(dialog.locator(".rows li")).to_have_count(1)
+    dialog.get_by_role("button", name="给 阿伟 发消息").click()
+    expect(ada.locator(".top h2")).to_have_text("Wei")
+
+
+# Keys and fingers
+
+
+def test_a_message_is_acted_on_by_keys(enter: Entrance) -> None:
+    page = enter("ada")
+    go(page, "Quay")
+    say(page, "first")
+    say(page, "second")
+    expect(page.locator(".msg:not(.unsent)")).to_have_count(2)
+    page.locator(".msg").last.focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".msg").first).to_be_focused()
+    page.keyboard.press("r")
+    expect(page.locator(".context")).to_contain_text("Reply to Ada")
+    page.keyboard.press("Escape")
+    page.locator(".msg").first.focus()
+    page.keyboard.press("+")
+    page.keyboard.press("Enter")
+    expect(page.locator(".marks button")).to_have_count(1)
+    page.locator(".msg").first.focus()
+    page.keyboard.press("e")
+    expect(page.locator(".composer textarea")).to_have_value("first")
+    page.keyboard.press("Escape")
+    page.locator(".msg").first.focus()
+    page.keyboard.press("Delete")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".msg.deleted")).to_have_count(1)
+
+
+HOLD: Final = """row => row.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true, pointerType: "touch" }))"""
+
+
+def test_a_long_press_shows_what_can_be_done(enter: Entrance) -> None:
+    page = enter("ada", viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
+    go(page, "Quay")
+    page.locator(".composer textarea").fill("from the quay")
+    page.get_by_role("button", name="Send").tap()
+    row = page.locator(".msg:not(.unsent)")
+    row.evaluate(HOLD)
+    reply = row.get_by_role("button", name="Reply")
+    expect(reply).to_be_visible()
+    box = reply.bounding_box()
+    assert box is not None
+    assert (box["width"] >= 44, box["height"] >= 44) == (True, True)
+    reply.tap()
+    expect(page.locator(".context")).to_contain_text("Reply to Ada")
+
+
+# Where one was
+
+
+def test_a_reload_stays_where_one_was_reading_and_asks_for_no_more_than_that(enter: Entrance, chat: Chat) -> None:
+    chat.say(1, 1, *(f"line {number}" for number in range(400)))
+    page = enter("wei")
+    page.locator(".item", has_text="Quay").click()
+    expect(bubbles(page).last).to_have_text("line 399")
+    page.get_by_role("button", name="Load older messages").click()
+    expect(bubbles(page).first).to_have_text("line 220")
+    page.locator(".msg", has_text="line 240").evaluate("row => row.scrollIntoView()")
+    expect(bubbles(page).filter(has_text="line 240")).to_be_in_viewport()
+    page.reload()
+    expect(bubbles(page).filter(has_text="line 240")).to_be_in_viewport()
+    assert bubbles(page).count() < 250

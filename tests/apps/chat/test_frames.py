@@ -18,6 +18,7 @@ from portico.apps.chat.events import Claim, Event, Rejected
             '{"t":"hello","v":1,"tok":"x","epoch":"e","have":{"3":0,"4":7,"x":1}}',
             [frames.Hello("x", "e", {3: 0, 4: 7})],
         ),
+        ('{"t":"hello","v":1,"tok":"x","recent":80}', [frames.Hello("x", "", {}, 80)]),
         ('{"t":"send","c":1,"b":{"text":"a"}}', [frames.Send(Claim(1, "msg", {"text": "a"}))]),
         ('{"t":"send","c":1,"k":"del","ref":3,"b":{},"cid":"i"}', [frames.Send(Claim(1, "del", {}, 3, "i"))]),
         ('{"t":"get","id":1,"c":2,"after":0}', [frames.Get(1, 2, 0, None, 200)]),

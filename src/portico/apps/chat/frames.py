@@ -4,7 +4,7 @@ In: text from a client. Out: the frames in it, each a tuple of checked values, o
 to say. Out: text. The same frames go over WebSocket and, after `/json on`, over TCP.
 
     from the client                            from the server
-    hello  v tok epoch have                    welcome epoch me now max_text
+    hello  v tok epoch have recent             welcome epoch me now max_text
     send   cid c k b ref                       ack cid c s at dup      nack cid code why retry
     get    id c after | before, limit          page id c ev first head
     mark   c read | got                        sync c ev first head limited      reset why
@@ -38,11 +38,15 @@ Frame = Mapping[str, Any]
 
 
 class Hello(NamedTuple):
-    """A client says who it is and what it has. have: conversation to the last seq it has. epoch: "" for none."""
+    """A client says who it is and what it has. have: conversation to the last seq it has. epoch: "" for none.
+
+    recent: with how many events a conversation begins of which it has nothing; None for as many as there are.
+    """
 
     token: str
     epoch: str
     have: dict[int, int]
+    recent: int | None = None
 
 
 class Send(NamedTuple):
@@ -147,7 +151,8 @@ def _hello(frame: Frame) -> Hello:
     if not isinstance(have, dict) or len(have) > MAX_HAVE:
         raise Rejected("proto", f"have is an object of at most {MAX_HAVE} conversations")
     known = {int(key): number(have, key, least=0) for key in have if key.isascii() and key.isdigit() and len(key) < 16}
-    return Hello(text(frame, "tok", most=200), text(frame, "epoch", most=64, default=""), known)
+    recent = number(frame, "recent") if "recent" in frame else None
+    return Hello(text(frame, "tok", most=200), text(frame, "epoch", most=64, default=""), known, recent)
 
 
 def _send(frame: Frame) -> Send:

@@ -132,9 +132,10 @@ class Hub:
 
     # who is there
 
-    async def enter(self, reader: Reader, conversation: int, have: int | None) -> None:
+    async def enter(self, reader: Reader, conversation: int, have: int | None, *, recent: int | None = None) -> None:
         """Have a reader follow a conversation, if it does not yet. have: the last seq that it has, None for nothing.
 
+        recent: with how many events it begins where it has nothing, None for all.
         Where what follows it is not kept any more, the reader is told so, as of any other gap.
         Raises Rejected for a person who has nothing to do with the conversation.
         """
@@ -145,7 +146,8 @@ class Hub:
         room.head = max(room.head, head)
         room.seats[reader.person] = Seat(member.since, member.until)
         room.readers.add(reader)
-        reader.cursors[conversation] = have or first - 1
+        latest = first - 1 if recent is None else max(first - 1, head - recent)
+        reader.cursors[conversation] = have or latest
         reader.lagging.add(conversation)
 
     def rewind(self, reader: Reader, conversation: int, have: int) -> None:

@@ -17,6 +17,8 @@ const ANSWER_MS = 20_000;
 const QUIET_MS = 30_000; // nothing heard for so long: is the server still there?
 const PROBE_MS = 6_000;
 const TYPING_EVERY_MS = 3_000;
+const GOT_MS = 1_000; // after what has arrived, so that one mark is for all of it
+const RECENT = 80; // messages of each conversation that a page begins with
 const MAX_NAMES = 200;
 
 /** What the server, or the lack of one, said no with. code: a word. retry: seconds, or undefined for never. */
@@ -58,6 +60,7 @@ export class Connection extends EventTarget {
     this.next_try_ms = 0;
     this.#owner = owner;
     store.addEventListener("change", () => this.#askNames());
+    store.addEventListener("change", ({ detail }) => this.#gotSoon(detail.conversations));
     store.addEventListener("moved", ({ detail: { conversation, event } }) => {
       if (event.b.person === store.me || !conversation.is_listed) {
         this.#refreshSoon();
@@ -76,6 +79,10 @@ export class Connection extends EventTarget {
   #heard_ms = 0;
   #typed = new Map();
   #last_read = new Map();
+  #last_got = new Map();
+  #viewing = 0;
+  #got = new Set(); // conversations of which it is still to be said
+  #got_timer = 0;
   #refresh = 0;
   #is_naming = false;
 
@@ -144,6 +151,27 @@ export class Connection extends EventTarget {
     }
   }
 
+  /** Say which conversation is open, 0 for none: how many are in it now is told from then on. */
+  view(c) {
+    this.#viewing = c;
+    this.#put({ t: "view", c });
+  }
+
+  /** Say, a little later, what has arrived and is not read yet, so that who wrote it knows. */
+  #gotSoon(conversations) {
+    conversations.forEach((c) => this.#got.add(c));
+    this.#got_timer ||= setTimeout(() => {
+      this.#got_timer = 0;
+      const found = [...this.#got].map((c) => this.store.conversations.get(c)).filter(Boolean);
+      this.#got.clear();
+      for (const { id, last, read } of found) {
+        if (last > Math.max(read, this.#last_got.get(id) ?? 0) && this.#put({ t: "mark", c: id, got: last })) {
+          this.#last_got.set(id, last);
+        }
+      }
+    }, GOT_MS);
+  }
+
   /** Say that something is being written; seldom enough. */
   typing(c) {
     const now = Date.now();
@@ -172,7 +200,7 @@ export class Connection extends EventTarget {
     const socket = new WebSocket(this.address, "portico.chat.v1");
     this.#socket = socket;
     socket.onopen = () => {
-      this.#put({ t: "hello", v: 1, tok: this.token, epoch: this.store.epoch, have: this.store.have() });
+      this.#put({ t: "hello", v: 1, tok: this.token, epoch: this.store.epoch, have: this.store.have(), recent: RECENT });
     };
     socket.onmessage = (message) => {
       this.#heard_ms = Date.now();
@@ -306,6 +334,9 @@ export class Connection extends EventTarget {
     await this.outbox.open(frame.me, this.store);
     if (this.#socket?.readyState === WebSocket.OPEN) {
       this.#setState("online");
+      if (this.#viewing) {
+        this.view(this.#viewing);
+      }
       this.outbox.resume();
       await this.refresh();
     }

@@ -6,7 +6,8 @@
 
 import "./texts-messenger.js";
 import { device, keep, readPublic, signOut } from "./api.js";
-import { Connection, Refusal } from "./chat.js";
+import { book } from "./book.js";
+import { Connection } from "./chat.js";
 import { Files } from "./files.js";
 import { NotePanel } from "./note.js";
 import { Notices } from "./notices.js";
@@ -16,9 +17,9 @@ import { linkInAddress, signIn } from "./signin.js";
 import { Store } from "./store.js";
 import { choice, choose, language, text } from "./texts.js";
 import { Thread } from "./thread.js";
-import { complain, confirmed, h, iconButton } from "./ui.js";
+import { complain, confirmed, h, iconButton, wayTag } from "./ui.js";
 
-const PRESENCE_MS = 45_000;
+const LOOKED_AT = 200; // members whose read marks are asked for when a conversation is opened
 
 class Messenger {
   constructor(found) {
@@ -33,7 +34,7 @@ class Messenger {
     this.thread = new Thread({ connection: this.connection, store: this.store, files: this.files, can });
     this.notices = new Notices(this.store, (id) => this.go(id));
     this.sidebar = new Sidebar(this.store, {
-      open: (id) => this.go(id), find: () => this.find(), start: () => this.start(), settings: () => this.settings(),
+      open: (id) => this.go(id), find: () => this.find(), start: () => this.start(), book: () => this.book(), settings: () => this.settings(),
     });
     this.state = h("div", { class: "link-state", role: "status", hidden: true });
     this.top = h("header", { class: "top" });
@@ -45,7 +46,7 @@ class Messenger {
 
   #over = new AbortController(); // of what this one listens to
   #ready = false;
-  #count = new Map(); // conversation to how many are in it
+  #looked = new Set(); // conversations of which it has been asked who is in them, on this connection
 
   /** Show everything and connect. */
   async run() {
@@ -53,7 +54,7 @@ class Messenger {
     const { connection, store } = this;
     store.addEventListener("change", ({ detail }) => this.draw(detail));
     store.addEventListener("event", ({ detail }) => this.#hear(detail));
-    store.addEventListener("moved", ({ detail }) => this.#count.delete(detail.conversation.id));
+    store.addEventListener("moved", ({ detail }) => this.#moved(detail));
     connection.addEventListener("state", () => this.#state());
     connection.addEventListener("me", ({ detail }) => this.#meet(detail));
     const { signal } = this.#over;
@@ -64,8 +65,6 @@ class Messenger {
     for (const kind of ["dragover", "drop"]) {
       addEventListener(kind, (event) => event.preventDefault(), { signal }); // a file beside the thread replaces no page
     }
-    const timer = setInterval(() => this.#presence(), PRESENCE_MS);
-    signal.addEventListener("abort", () => clearInterval(timer));
     this.#route();
     await connection.start();
   }
@@ -113,8 +112,16 @@ class Messenger {
 
   async members() {
     this.#follow(await members(this.connection, this.thread.conversation));
-    this.#count.delete(this.thread.id);
-    this.#top();
+  }
+
+  async book() {
+    this.#follow(await book(this.connection));
+  }
+
+  #moved({ conversation, event }) {
+    if (conversation.id === this.thread.id && event.s > conversation.last) {
+      this.connection.view(conversation.id); // to be told how many are here now
+    }
   }
 
   async settings(hint = "") {
@@ -164,6 +171,7 @@ class Messenger {
     this.thread.element.hidden = id === 0;
     this.top.hidden = id === 0;
     this.note.show(location.hash.endsWith(".note") ? id : 0);
+    this.connection.view(id);
     this.thread.open(id, { at }).then(() => {
       if (id && !this.note.id && matchMedia("(pointer: fine)").matches && !at && !document.querySelector("dialog")) {
         this.thread.composer.focus();
@@ -189,7 +197,7 @@ class Messenger {
     }
     keep({ token: this.connection.token, me: answer.me.id });
     this.sidebar.drawMe(answer.me, this.title, answer.op);
-    this.#presence();
+    this.#looked.clear();
     if (is_first || !this.thread.id) {
       this.#route();
     }
@@ -215,13 +223,17 @@ class Messenger {
     }
     const { store } = this;
     const is_room = conversation.kind === "room";
-    const count = this.#count.get(conversation.id);
+    if (!this.#looked.has(conversation.id) && !conversation.has_left && this.connection.state === "online") {
+      this.#look(conversation.id);
+    }
+    const { count, here } = conversation;
+    const ways = store.ways(conversation.others[0]);
     const line = conversation.has_left ? text("top.left")
-      : is_room ? [count && text("top.count", { count }), !conversation.is_public && text("top.private")].filter(Boolean).join(" · ")
-      : text(store.people.get(conversation.others[0])?.online ? "top.online" : "top.offline");
+      : is_room ? [count && text("top.count", { count }), here && text("top.here", { count: here }),
+        !conversation.is_public && text("top.private")].filter(Boolean).join(" · ")
+      : text(ways.length ? "top.online" : "top.offline");
     const title = titleOf(store, conversation);
-    const online = store.people.get(conversation.others[0])?.online;
-    const signature = JSON.stringify([conversation.id, title, line, conversation.is_muted, online, this.note.id]);
+    const signature = JSON.stringify([conversation.id, title, line, conversation.is_muted, ways, this.note.id]);
     if (this.top.dataset.signature === signature) {
       return;
     }
@@ -230,14 +242,11 @@ class Messenger {
     this.top.replaceChildren(
       iconButton("back", text("top.back"), () => this.go(0), { class: "quiet back" }),
       pictureOf(store, conversation),
-      h("div", { class: "grow" }, h("h2", { class: "cut", dir: "auto" }, title), h("p", { class: "dim cut" }, line)),
-      iconButton("search", text("search"), () => this.find()),
+      h("div", { class: "grow" }, h("h2", { class: "cut", dir: "auto" }, title), h("p", { class: "dim cut" }, line, !is_room && ways.map(wayTag))),
+      iconButton("search", text("search"), () => this.find(), { class: "quiet find-in" }),
       iconButton(conversation.is_muted ? "mute" : "bell", text(`top.${mute}`), () => this.#mute(conversation)),
       ...(conversation.has_left ? [] : [iconButton("note", text("note.open"), () => this.#toggleNote(), { "aria-pressed": String(this.note.id > 0) })]),
       ...(is_room && !conversation.has_left ? [iconButton("people", text("top.members"), () => this.members())] : []));
-    if (count === undefined && is_room && !conversation.has_left) {
-      this.#look(conversation.id);
-    }
   }
 
   #toggleNote() {
@@ -246,15 +255,13 @@ class Messenger {
   }
 
   async #look(c) {
-    this.#count.set(c, 0);
+    this.#looked.add(c);
     try {
-      const found = (await this.connection.ask("room.members", { c })).members;
-      this.#count.set(c, found.length);
-      const is_owner = found.some((each) => each.id === this.store.me && each.role === "owner");
-      this.owned[is_owner ? "add" : "delete"](c);
-      this.store.setPeople(Object.fromEntries(found.map(({ id, name, kind, online }) => [id, { name, kind, online }])));
+      const found = await this.connection.ask("room.members", { c, limit: LOOKED_AT });
+      this.owned[found.role === "owner" ? "add" : "delete"](c);
+      this.store.members(c, found);
     } catch {
-      this.#count.delete(c); // asked for again the next time
+      this.#looked.delete(c); // asked for again the next time
     }
   }
 
@@ -290,19 +297,6 @@ class Messenger {
     const again = connection.state === "waiting" &&
       h("button", { type: "button", class: "link", onclick: () => connection.retryNow() }, text("state.try"));
     this.state.replaceChildren(...[h("span", {}, parts.join(" · ")), again, show].filter(Boolean));
-  }
-
-  async #presence() {
-    const others = listed(this.store).flatMap((each) => (each.kind === "direct" ? each.others : []));
-    if (others.length && document.visibilityState === "visible" && this.connection.state === "online") {
-      try {
-        this.store.setPeople((await this.connection.ask("people.get", { ids: others.slice(0, 200) })).people);
-      } catch (error) {
-        if (!(error instanceof Refusal)) {
-          throw error;
-        }
-      }
-    }
   }
 
   #key(event) {

@@ -2,10 +2,11 @@
 
 import { choice, choose, text } from "./texts.js";
 import { listed, pictureOf, titleOf } from "./sidebar.js";
-import { avatar, clock, complain, confirmed, dialog, h, iconButton, reason, shortly, toast } from "./ui.js";
+import { avatar, clock, complain, confirmed, dialog, h, iconButton, reason, shortly, toast, wayTag } from "./ui.js";
 import { Refusal } from "./chat.js";
 
 const WAIT_MS = 220;
+const MAX_ROWS = 500; // of members
 
 /** Return a function that does something, and shows a person why not where it fails. */
 function tried(act) {
@@ -32,9 +33,9 @@ function searchField(label, show, attributes = {}) {
   return h("input", { type: "search", "aria-label": label, placeholder: label, autocomplete: "off", spellcheck: "false", oninput: soon, ...attributes });
 }
 
-function personRow({ id, name, login, online }, ...actions) {
+function personRow({ id, name, login, online, via }, ...actions) {
   return h("li", {}, avatar(name, id, { online: Boolean(online) }),
-    h("span", { class: "grow" }, h("span", { dir: "auto" }, name), " ", login && h("span", { class: "dim" }, login)), actions);
+    h("span", { class: "grow cut" }, h("span", { dir: "auto" }, name), " ", login && h("span", { class: "dim" }, login), " ", via?.map(wayTag)), actions);
 }
 
 /** Find people; each row has a button. */
@@ -196,16 +197,19 @@ export function members(connection, conversation) {
     });
     const write = (person) => tried(async () => close({ c: (await connection.ask("direct", { person: person.id })).c }));
     const draw = async () => {
-      const { members: found } = await connection.ask("room.members", { c });
-      store.setPeople(Object.fromEntries(found.map(({ id, name, kind, online }) => [id, { name, kind, online }])));
-      const is_owner = found.some((each) => each.id === store.me && each.role === "owner");
+      const answer = await connection.ask("room.members", { c, limit: MAX_ROWS });
+      const { members: found } = answer;
+      store.members(c, answer);
+      const is_owner = answer.role === "owner";
+      const rest = answer.count - found.length;
       const is_room = conversation.kind === "room";
       const rows = found.map((each) => personRow(each,
         each.role === "owner" && h("span", { class: "tag" }, text("members.owner")),
         each.id === store.me ? h("span", { class: "tag" }, text("you")) : iconButton("edit", `${text("members.write")} ${each.name}`, write(each)),
         is_room && is_owner && each.id !== store.me && iconButton("close", `${text("members.remove")} ${each.name}`, remove(each))));
       const invite = again((person) => connection.ask("room.invite", { c, person: person.id }));
-      body.replaceChildren(h("ul", { class: "rows" }, rows), ...(!is_room ? [] : [
+      body.replaceChildren(h("ul", { class: "rows" }, rows,
+        rest > 0 && h("li", { class: "dim" }, text("members.more", { count: rest }))), ...(!is_room ? [] : [
         h("h3", {}, text("members.invite")), h("div", {}, peopleFinder(connection, text("add"), invite, found.map((each) => each.id))),
         h("form", { onsubmit: rename },
           h("label", {}, h("span", {}, text("members.rename")), h("input", { name: "title", required: true, maxlength: 60, value: conversation.title })),

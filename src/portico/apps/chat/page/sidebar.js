@@ -1,7 +1,7 @@
 // The list of conversations: rooms and people, the liveliest first, with what is unread.
 
 import { text } from "./texts.js";
-import { avatar, h, icon, iconButton, shortly } from "./ui.js";
+import { avatar, h, icon, iconButton, shortly, wayTag } from "./ui.js";
 
 const KINDS = ["room", "direct"]; // the desk's conversations are on the desk's own page
 
@@ -26,7 +26,7 @@ export function listed(store) {
 }
 
 export class Sidebar {
-  /** store: see store.js. act: {open(id), find(), start(), settings()}. */
+  /** store: see store.js. act: {open(id), find(), start(), book(), settings()}. */
   constructor(store, act) {
     this.store = store;
     this.act = act;
@@ -37,7 +37,7 @@ export class Sidebar {
     this.links = h("span", { class: "links" });
     this.me = h("button", { type: "button", class: "me quiet", onclick: act.settings });
     const brand = h("header", {}, h("img", { src: "/page/mark.svg", alt: "", width: 26, height: 26 }), this.title,
-      iconButton("plus", text("list.new"), act.start));
+      iconButton("book", text("top.book"), act.book), iconButton("plus", text("list.new"), act.start));
     const find = h("button", { type: "button", class: "find", "aria-keyshortcuts": "Control+K", onclick: act.find },
       icon("search"), h("span", { class: "grow" }, text("list.find")), h("kbd", {}, "Ctrl K"));
     this.element = h("aside", { class: "side" }, brand, find, this.list, h("footer", {}, this.me, this.links));
@@ -93,7 +93,7 @@ export class Sidebar {
     return {
       id: conversation.id, title: titleOf(store, conversation), at: shortly(conversation.at), unread,
       line: by ? `${by}: ${said}` : said, is_muted: conversation.is_muted, is_private: conversation.kind === "room" && !conversation.is_public,
-      online: conversation.kind === "direct" && Boolean(store.people.get(other)?.online),
+      ways: conversation.kind === "direct" ? store.ways(other) : null,
       is_writing: conversation.writers(store.me).length > 0, has_unsent: store.unsent(conversation.id).length > 0,
     };
   }
@@ -114,7 +114,7 @@ export class Sidebar {
     },
     pictureOf(this.store, conversation),
     h("span", { class: "name cut", dir: "auto" }, found.title,
-      found.is_private && icon("lock"), found.is_muted && icon("mute")),
+      found.ways?.map(wayTag), found.is_private && icon("lock"), found.is_muted && icon("mute")),
     h("time", {}, found.has_unsent ? icon("wait") : found.at),
     h("span", { class: "line cut", dir: "auto" }, line), badge);
   }

@@ -25,6 +25,9 @@ export class Conversation {
     this.last = -1; // -1: nothing has come yet
     this.read = 0; // by this person
     this.reads = new Map(); // by others: person to seq
+    this.gots = new Map(); // what has arrived at others: person to seq
+    this.count = undefined; // how many are in it, where the server has been asked
+    this.here = undefined; // how many of them are here now
     this.writing = new Map(); // person to when it was last heard, in ms
     this.events = new Map();
     this.desk = null; // {state, pos, eta, agent} of a conversation with the desk
@@ -157,9 +160,14 @@ export class Conversation {
     return [...this.writing].filter(([person, at]) => at > since && person !== me).map(([person]) => person);
   }
 
-  /** Return how many others have read up to a message. */
+  /** Return which others have read up to a message. */
   readers(seq, me) {
-    return [...this.reads].filter(([person, read]) => read >= seq && person !== me).map(([person]) => person);
+    return reached(this.reads, seq, me);
+  }
+
+  /** Return at which others a message has arrived, whether they have read it or not. */
+  receivers(seq, me) {
+    return reached(this.gots, seq, me);
   }
 
   #latest(kind) {
@@ -168,12 +176,20 @@ export class Conversation {
   }
 }
 
+function reached(marks, seq, me) {
+  return [...marks].filter(([person, far]) => far >= seq && person !== me).map(([person]) => person);
+}
+
+function raise(marks, person, seq) {
+  marks.set(person, Math.max(marks.get(person) ?? 0, seq));
+}
+
 export class Store extends EventTarget {
   constructor() {
     super();
     this.me = 0;
     this.epoch = "";
-    this.people = new Map(); // id to {name, kind, login, online}
+    this.people = new Map(); // id to {name, kind, login, online, via}
     this.conversations = new Map();
     this.pending = []; // the outbox's entries
     this.unknown = new Set(); // people whose names are still to be asked for
@@ -223,6 +239,23 @@ export class Store extends EventTarget {
     }
     this.conversations.forEach((each) => this.#changed.conversations.add(each.id));
     this.#tell(0, true);
+  }
+
+  /** Take the answer to "room.members", which may be of a part of them. */
+  members(id, { members, count, here }) {
+    const conversation = this.conversation(id);
+    Object.assign(conversation, { count, here });
+    for (const { id: person, read, got } of members) {
+      raise(conversation.reads, person, read);
+      raise(conversation.gots, person, Math.max(read, got));
+    }
+    this.setPeople(Object.fromEntries(members.map(({ id: person, name, kind, online, via }) => [person, { name, kind, online, via }])));
+  }
+
+  /** Return how a person is here: "ws", "tcp", "udp"; none for somebody who is not. */
+  ways(person) {
+    const found = this.people.get(person);
+    return found?.online ? (found.via ?? []) : [];
   }
 
   /** Return the name of a person; "" while it is not known. */
@@ -359,12 +392,20 @@ export class Store extends EventTarget {
     if (event.b.person === this.me && event.s > conversation.last) {
       conversation.has_left = event.k === "leave";
     }
+    if (event.s > conversation.last && conversation.count !== undefined) {
+      conversation.count += event.k === "leave" ? -1 : 1;
+    }
     this.dispatchEvent(new CustomEvent("moved", { detail: { conversation, event } }));
   }
 
   #state(frame) {
-    for (const [id, is_online] of Object.entries(frame.online ?? {})) {
-      this.people.set(Number(id), { ...this.people.get(Number(id)), online: is_online });
+    for (const [id, online] of Object.entries(frame.online ?? {})) {
+      const known = this.people.get(Number(id));
+      if (known) {
+        this.people.set(Number(id), { ...known, online, via: frame.via?.[id] ?? [] });
+      }
+    }
+    if (frame.online) {
       this.conversations.forEach((each) => this.#changed.conversations.add(each.id));
     }
     this.setPeople(frame.people);
@@ -377,9 +418,12 @@ export class Store extends EventTarget {
       if (Number(id) === this.me) {
         conversation.read = Math.max(conversation.read, read);
       } else {
-        conversation.reads.set(Number(id), Math.max(conversation.reads.get(Number(id)) ?? 0, read));
+        raise(conversation.reads, Number(id), read);
+        raise(conversation.gots, Number(id), read);
       }
     }
+    Object.entries(frame.got ?? {}).forEach(([id, got]) => raise(conversation.gots, Number(id), got));
+    conversation.here = frame.here ?? conversation.here;
     if (frame.typ !== undefined) {
       conversation.writing.set(frame.typ, Date.now());
       setTimeout(() => this.#tell(frame.c, false), EPHEMERAL_MS + 100);

@@ -5,7 +5,7 @@
 // Scrolled to the end, it stays at the end; anywhere else, what is being read stays where it is. What has been seen is
 // marked as read.
 
-import { avatar, clock, complain, confirmed, day, dayOf, h, icon, iconButton, linked, moment, reason } from "./ui.js";
+import { avatar, clock, complain, confirmed, day, dayOf, h, icon, iconButton, linked, moment, reason, toast, wayTag } from "./ui.js";
 import { Composer } from "./composer.js";
 import { text } from "./texts.js";
 
@@ -14,6 +14,10 @@ const MORE_ROWS = 120;
 const PAGE = 100;
 const GROUP_MS = 5 * 60_000;
 const NEAR_PX = 80;
+const PRESS_MS = 450;
+const KEYS = { "+": "smile", r: "reply", c: "copy", e: "pencil", delete: "trash", backspace: "trash" };
+const PLACE = "portico.chat.place."; // where each conversation was left
+const NAMES = 12; // of those who have read a message, in one line
 export const MARKS = ["👍", "❤️", "😄", "🎉", "👀", "✅"];
 const ONLY_PICTOGRAMS = /^(?:\p{Extended_Pictographic}(?:\uFE0F|\u200D\p{Extended_Pictographic}|\p{Emoji_Modifier})*){1,3}$/u;
 
@@ -45,6 +49,7 @@ export class Thread {
     store.addEventListener("event", ({ detail }) => this.#speak(detail));
     document.addEventListener("visibilitychange", () => this.#markSeen());
     addEventListener("focus", () => this.#markSeen());
+    addEventListener("pagehide", () => this.#leave());
   }
 
   is_at_end = true;
@@ -63,6 +68,7 @@ export class Thread {
   /** Show a conversation; 0 for none. at: the message to go to. */
   async open(id, { at = 0 } = {}) {
     if (this.id !== id) {
+      this.#leave();
       this.composer.leave();
       this.id = id;
       this.#limit = FIRST_ROWS;
@@ -74,9 +80,12 @@ export class Thread {
       this.#new_from = unread ? this.conversation.read : 0;
       this.composer.enter(id);
       this.draw();
+      const place = unread || at ? 0 : left(id);
       if (unread) {
         this.log.querySelector(".newline")?.scrollIntoView({ block: "center" });
         this.#scrolled();
+      } else if (place) {
+        await this.#return(place);
       }
     }
     if (at) {
@@ -106,6 +115,36 @@ export class Thread {
     row?.scrollIntoView({ block: "center" });
     row?.focus({ preventScroll: true });
     this.#lit = 0;
+  }
+
+  /** Go to where the conversation was left, as far as it is still there. */
+  async #return({ seq, top }) {
+    const { id } = this;
+    if (!this.conversation.events.has(seq)) {
+      await this.connection.get(id, { after: Math.max(0, seq - PAGE / 2), limit: PAGE }).catch(() => {});
+    }
+    if (this.id !== id) {
+      return;
+    }
+    this.#limit = Infinity;
+    this.is_at_end = false;
+    this.draw();
+    const row = this.log.querySelector(`[data-seq="${seq}"]`);
+    if (row) {
+      this.scroll.scrollTop += row.getBoundingClientRect().top - this.scroll.getBoundingClientRect().top - top;
+    } else {
+      this.toEnd();
+    }
+  }
+
+  /** Note where the conversation is left, for when it is opened again, by a reload too. */
+  #leave() {
+    if (!this.id) {
+      return;
+    }
+    const anchor = this.is_at_end ? null : this.#anchor();
+    const seq = Number(anchor && this.#rows.get(anchor.key)?.element.dataset.seq);
+    keepPlace(this.id, seq ? { seq, top: anchor.top - this.scroll.getBoundingClientRect().top } : null);
   }
 
   /** Go to the newest message. */
@@ -170,6 +209,9 @@ export class Thread {
       if (is_plain) {
         continue;
       }
+      if (event.k !== "msg" && !this.#happened(event)) {
+        continue; // nothing that anybody has to be told
+      }
       meet(event.at);
       if (!has_line && this.#new_from && event.s > this.#new_from && event.f !== store.me && event.k === "msg") {
         has_line = true;
@@ -196,22 +238,26 @@ export class Thread {
   }
 
   #happened(event) {
+    const { b: body } = event;
     const by = this.store.name(event.f);
-    const name = this.store.name(event.b.person ?? event.f);
-    const is_own = (event.b.person ?? event.f) === event.f;
+    const name = this.store.name(body.person ?? event.f);
+    const is_own = (body.person ?? event.f) === event.f;
+    const values = { ...body, by, name, agent: body.agent ? this.store.name(body.agent) : "" };
     const kind = { join: is_own ? "join" : "invited", leave: is_own ? "leave" : "removed" }[event.k] ?? event.k;
-    const known = text(`event.${kind}`, { ...event.b, by, name });
-    return known.startsWith("event.") ? "" : known;
+    const keys = event.k === "state" ? [`event.state_${body.why}`, `event.state_${body.state}`] : [`event.${kind}`];
+    return keys.map((key) => text(key, values)).find((said) => !said.startsWith("event.")) ?? "";
   }
 
   #message(conversation, message, is_head) {
     const { store, files } = this;
     const is_mine = message.f === store.me;
-    const read = is_mine ? conversation.readers(message.s, store.me).map((person) => store.name(person)) : [];
+    const named = (persons) => persons.map((person) => store.name(person)).filter(Boolean);
+    const read = is_mine ? named(conversation.readers(message.s, store.me)) : [];
+    const got = is_mine && !read.length ? named(conversation.receivers(message.s, store.me)) : [];
     const reply = message.ref ? conversation.message(message.ref) : null;
     const quoted = message.ref && { name: reply ? store.name(reply.f) : "", text: reply?.text ?? text("thread.gone") };
     const known = message.files.map((id) => files?.known(id) ?? null);
-    const parts = { message, is_mine, is_head, read, quoted, known, name: store.name(message.f) };
+    const parts = { message, is_mine, is_head, read, got, quoted, known, name: store.name(message.f) };
     const is_reacting = this.#reacting === message.s;
     const signature = JSON.stringify([parts, is_reacting, this.#lit === message.s]);
     return { key: `m${message.s}`, signature, make: () => this.#makeMessage(conversation, parts, is_reacting) };
@@ -219,24 +265,25 @@ export class Thread {
 
   // Making rows
 
-  #makeMessage(conversation, { message, is_mine, is_head, read, quoted, known, name }, is_reacting) {
+  #makeMessage(conversation, { message, is_mine, is_head, read, got, quoted, known, name }, is_reacting) {
     const is_big = message.files.length === 0 && ONLY_PICTOGRAMS.test(message.text);
     const classes = ["msg", is_mine && "mine", is_head && "head", message.deleted && "deleted", is_big && "big"];
     const label = `${is_mine ? text("you") : name}, ${clock(message.at)}: ${message.deleted ? text("thread.deleted") : message.text}`;
     return h("article", {
       class: [...classes, `tone${message.f % 6}`, this.#lit === message.s && "lit"],
       tabindex: -1, "data-seq": message.s, "aria-label": label,
-      onclick: (event) => this.#pick(event),
+      onclick: (event) => this.#tapped(event),
+      onpointerdown: (event) => this.#pressed(event),
     },
     is_head && !is_mine && avatar(name, message.f),
     is_head && h("div", { class: "by" }, h("b", {}, name || text("somebody")),
       h("time", { datetime: new Date(message.at).toISOString(), title: moment(message.at) }, clock(message.at)),
-      via(message.via)),
+      wayTag(message.via)),
     h("div", { class: "body" },
       this.#bubble(message, quoted, is_head),
       message.files.map((id, at) => this.files?.view(id, known[at])),
       message.marks.length > 0 && this.#marks(message)),
-    this.#foot(message, is_mine, read),
+    this.#foot(message, is_mine, read, got),
     !message.deleted && this.#tools(conversation, message, is_mine, is_reacting));
   }
 
@@ -264,14 +311,15 @@ export class Thread {
     }));
   }
 
-  #foot(message, is_mine, read) {
+  #foot(message, is_mine, read, got) {
     const edited = message.edited > 0 && h("span", {}, text("thread.edited"));
     if (!is_mine || message.deleted) {
       return edited && h("div", { class: "foot" }, edited);
     }
-    const label = read.length ? text("thread.read", { names: read.slice(0, 12).join(", ") }) : text("thread.sent");
+    const names = (read.length ? read : got).slice(0, NAMES).join(text("comma"));
+    const label = text(read.length ? "thread.read" : got.length ? "thread.got" : "thread.sent", { names });
     const tick = h("span", { class: ["tick", read.length && "seen"], title: label, role: "img", "aria-label": label },
-      icon(read.length ? "checks" : "check"));
+      icon(read.length || got.length ? "checks" : "check"));
     return h("div", { class: "foot" }, edited, tick);
   }
 
@@ -285,11 +333,13 @@ export class Thread {
       return h("div", { class: "tools marking", role: "toolbar", "aria-label": text("thread.react") },
         MARKS.map((mark) => h("button", { type: "button", class: "quiet", "aria-label": mark, onclick: choose(mark) }, mark)));
     }
+    const tool = (name, key, label, act) => iconButton(name, label, act, { "data-act": name, "aria-keyshortcuts": key, title: `${label} (${key})` });
     const tools = [
-      can.react && iconButton("smile", text("thread.react"), () => this.#startReaction(message.s), { "data-act": "react" }),
-      can.reply && iconButton("reply", text("thread.reply"), () => this.composer.reply(message), { "data-act": "reply" }),
-      can.edit && is_mine && message.text && iconButton("pencil", text("edit"), () => this.composer.edit(message)),
-      can.edit && (is_mine || can.moderate?.(conversation)) && iconButton("trash", text("delete"), () => this.delete(message.s)),
+      can.react && tool("smile", "+", text("thread.react"), () => this.#startReaction(message.s)),
+      can.reply && tool("reply", "R", text("thread.reply"), () => this.composer.reply(message)),
+      message.text && tool("copy", "C", text("copy"), () => copy(message.text)),
+      can.edit && is_mine && message.text && tool("pencil", "E", text("edit"), () => this.composer.edit(message)),
+      can.edit && (is_mine || can.moderate?.(conversation)) && tool("trash", "Del", text("delete"), () => this.delete(message.s)),
     ].filter(Boolean);
     return tools.length > 0 && h("div", { class: "tools", role: "toolbar", "aria-label": text("thread.more") }, tools);
   }
@@ -452,12 +502,38 @@ export class Thread {
     return seq && conversation.message(seq);
   }
 
-  #pick(event) {
-    const row = event.currentTarget;
-    if (!event.target.closest("button, a") && getSelection().isCollapsed) {
-      this.log.querySelectorAll(".picked").forEach((each) => each !== row && each.classList.remove("picked"));
-      row.classList.toggle("picked", matchMedia("(hover: none)").matches && !row.classList.contains("picked"));
+  /** Show the tools of one message, or of none, where there is no pointer that hovers. */
+  #pick(row) {
+    this.log.querySelectorAll(".picked").forEach((each) => each !== row && each.classList.remove("picked"));
+    row?.classList.add("picked");
+  }
+
+  #tapped({ currentTarget: row, target }) {
+    if (!target.closest("button, a") && getSelection().isCollapsed && matchMedia("(hover: none)").matches) {
+      this.#pick(row.classList.contains("picked") ? null : row);
     }
+  }
+
+  #pressed({ currentTarget: row, pointerType, target }) {
+    if (pointerType !== "touch" || target.closest(".tools")) {
+      return;
+    }
+    const over = new AbortController();
+    const { signal } = over;
+    const timer = setTimeout(() => {
+      over.abort();
+      this.#pick(row);
+      navigator.vibrate?.(12);
+      const swallow = (event) => event.target.closest(".tools") || event.stopPropagation(); // the finger's own click
+      row.addEventListener("click", swallow, { capture: true, once: true, signal: AbortSignal.timeout(1000) });
+    }, PRESS_MS);
+    for (const kind of ["pointerup", "pointercancel"]) { // a finger that begins to scroll cancels
+      addEventListener(kind, () => {
+        clearTimeout(timer);
+        over.abort();
+      }, { signal });
+    }
+    row.addEventListener("contextmenu", (event) => target.closest("a") || event.preventDefault(), { signal: AbortSignal.timeout(2000) });
   }
 
   #key(event) {
@@ -468,6 +544,12 @@ export class Thread {
       this.draw();
       this.composer.focus();
       event.stopPropagation();
+    } else if (row && event.target === row && KEYS[event.key.toLowerCase()] && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const button = row.querySelector(`.tools [data-act="${KEYS[event.key.toLowerCase()]}"]`);
+      if (button) {
+        event.preventDefault();
+        button.click();
+      }
     } else if (row && step) {
       const rows = [...this.log.querySelectorAll(".msg")];
       const next = rows[rows.indexOf(row) + step];
@@ -483,6 +565,31 @@ export class Thread {
   }
 }
 
-function via(way) {
-  return way && !["ws", "server"].includes(way) ? h("span", { class: "tag", title: text("thread.via", { via: way }) }, way) : null;
+async function copy(written) {
+  try {
+    await navigator.clipboard.writeText(written);
+    toast(text("copied"));
+  } catch {
+    complain({ code: "no_clipboard" });
+  }
+}
+
+function left(id) {
+  try {
+    return JSON.parse(sessionStorage.getItem(PLACE + id) ?? "null");
+  } catch {
+    return null; // no storage in this frame
+  }
+}
+
+function keepPlace(id, place) {
+  try {
+    if (place) {
+      sessionStorage.setItem(PLACE + id, JSON.stringify(place));
+    } else {
+      sessionStorage.removeItem(PLACE + id);
+    }
+  } catch {
+    // no storage: it lasts as long as the page
+  }
 }

@@ -69,6 +69,12 @@ export function avatar(name, id, { is_room = false, online } = {}) {
   return h("span", { class: ["avatar", `tone${id % 6}`, is_room && "room"], "aria-hidden": "true" }, letter, dot);
 }
 
+/** Make the mark of a way other than the web by which somebody is here, or something came; null for none. */
+export function wayTag(way) {
+  const known = text(`via.${way}`);
+  return !way || way === "ws" || known.startsWith("via.") ? null : h("span", { class: "tag", title: text(`via.about.${way}`) }, known);
+}
+
 /** Write a size in bytes as people do. */
 export function size(bytes) {
   const units = ["B", "KB", "MB", "GB"];
