@@ -227,6 +227,42 @@ async def test_what_is_not_acknowledged_when_the_server_stops_waits_in_the_log(s
 
 
 @acted
+async def test_who_says_what_it_has_gets_nothing_else_in_front_of_the_rest(stage: TextStage) -> None:
+    stage.repeats_s = (0.2, 0.2)
+    sender, _ = await talking(stage, text="#1 hello")
+    await sender.receive()
+    texts = ("zero", "one" + "x" * 2_000, "two", "three")
+    seqs = [await stage.say(1, 1, text) for text in texts]
+    await sender.until(f"#s{seqs[0]} zero")
+    sender.send(f"#s{seqs[0]} ok")
+    await sender.until(f"#s{seqs[1]} one")  # which is under way, with all behind it
+    sender.send(f"#have {seqs[0] - 1}")
+    keys = []
+    while f"#s{seqs[3]}" not in keys:
+        keys.append((await sender.receive()).partition(" ")[0])
+        sender.send(f"{keys[-1]} ok" if keys[-1] != "#have" else "")
+    behind = dict.fromkeys(keys[keys.index("#have") + 1 :])
+    assert list(behind) == [f"#s{key}" for key in (seqs[0], seqs[1], f"{seqs[1]}.2", seqs[2], seqs[3])]
+
+
+@acted
+async def test_what_is_left_out_is_announced_and_that_is_acknowledged_too(stage: TextStage) -> None:
+    sender, _ = await talking(stage, text="#1 hello")
+    seqs = []
+    for text in ("one", "two"):
+        seqs.append(await stage.say(1, 1, text))
+        await sender.until(f"#s{seqs[-1]} {text}")
+        sender.send(f"#s{seqs[-1]} ok")
+    await stage.write("UPDATE conversation SET first = ?", seqs[1])
+    sender.send("#have 2")
+    heard = await sender.until("*** ")
+    assert heard[-1] == f"#s{seqs[0]} *** what was said before is not kept any more"
+    sender.send(f"#s{seqs[0]} ok")
+    assert (await sender.until("two"))[-1] == f"#s{seqs[1]} two"
+    sender.send(f"#s{seqs[1]} ok")
+
+
+@acted
 async def test_what_is_too_long_has_parts(stage: TextStage) -> None:
     sender, _ = await talking(stage, text="#1 hello")
     await sender.receive()

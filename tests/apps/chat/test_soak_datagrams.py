@@ -41,6 +41,7 @@ class Stage:
         self.wire = Wire()
         self.user.joined(self.wire)
         self.user.take("*** You are soak 1.")
+        self.user.take("#have ok")
         return self.taken()
 
     def taken(self) -> list[str]:
@@ -70,9 +71,17 @@ def test_it_comes_in_by_its_token_and_asks_until_it_is_in(stage: Stage) -> None:
     assert stage.taken() == COMING
     assert stage.wait(0.3) == []
     assert stage.wait(0.8) == COMING
-    assert not stage.user.send(ROOM)
+    stage.user.take("#have ok")  # of somebody else, before
+    assert not stage.user.is_welcome
     stage.user.take("*** You are soak 1.")
+    assert stage.taken() == ["#have 0"]
+    stage.user.take("#s4 hi")
+    assert not stage.user.send(ROOM)
+    assert stage.wait(1.0) == ["#have 0"]
+    stage.user.take("#have ok")
     assert stage.user.is_welcome
+    stage.user.take("#s3 ho")
+    assert (stage.user.last, stage.taken()) == (3, ["#s3 ok"])
     assert stage.wait(0.3) == []
 
 

@@ -183,7 +183,10 @@ def test_datagrams_come_and_go_until_the_socket_is_closed() -> None:
     async def visit(user: DatagramUser, way: Way, peer: Socket, lost: list[Talking]) -> None:
         (first, place), (second, _) = [await peer.heard.get() for _ in range(2)]
         assert (first, second) == ("#have 0", "/token token")
-        peer.transport.sendto(b"#s4 hi", place)
+        peer.transport.sendto(b"*** You are soak 1.", place)
+        assert await peer.heard.get() == ("#have 0", place)
+        for datagram in (b"#have ok", b"#s4 hi"):
+            peer.transport.sendto(datagram, place)
         assert await peer.heard.get() == ("#s4 ok", place)
         way.reset()
         while not lost:  # noqa: ASYNC110 - nobody tells
@@ -199,7 +202,8 @@ def test_datagrams_are_lost_for_a_while() -> None:
         _, place = await peer.heard.get()
         way.stall(0.1)
         while user.last == 0:
-            peer.transport.sendto(b"#s4 hi", place)
+            for datagram in (b"*** You are soak 1.", b"#have ok", b"#s4 hi"):
+                peer.transport.sendto(datagram, place)
             await asyncio.sleep(0.01)
         assert user.run == [hash("hi")]
 

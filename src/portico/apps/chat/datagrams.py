@@ -35,7 +35,7 @@ from portico.apps.chat.lines import LinesWire
 from portico.apps.chat.log import Change
 from portico.apps.chat.session import Me
 from portico.apps.chat.talker import Manner, Setting, Talker
-from portico.apps.chat.wording import Frame, parse_event, plain_text
+from portico.apps.chat.wording import Frame, parse_event, phrase, plain_text
 from portico.errors import UsageError
 from portico.server.buckets import Reach, reach_of
 from portico.server.peer import Peer
@@ -207,6 +207,10 @@ class _PeerTalker(Talker):
         self._pass = self._book.admit(me)
         return await self.enter(self._pass)
 
+    def shown(self, conversation: int) -> int:
+        """Return how far a conversation had been read when the person came in."""
+        return self._shown.get(conversation, 0)
+
     def close(self) -> None:
         """Be nobody, for good."""
         self.end()
@@ -223,10 +227,12 @@ class Correspondent:
         self._charset = Charset(book.encoding)
         self._is_numbering = False
         self._turn = asyncio.Lock()
+        self._void: set[int] = set()  # conversations of which what has been taken from the wire is not to be written
         self._wire = LinesWire()
         self._wire.on_room = self._pump
         self._talker = _PeerTalker(book, peer, self._wire)
         self._heard_s = 0.0
+        self._told: dict[int, int] = {}  # conversation to the last seq that has arrived
         self._also = {
             "token": Command(self._token, "[TOKEN]", ("take your name to another address", "换地址后恢复身份"))
         }
@@ -294,7 +300,13 @@ class Correspondent:
             return "#have no no_conversation"
         if seq > self._book.setting.house.hub.rooms[target].head:  # of a database that is not this one
             return "#have no ahead"
-        self._acknowledge(self._key(target, seq))
+        # What is under way stands behind what is asked for, and would come in front of it.
+        reader.flush()
+        self._wire.drop(lambda frame: _conversation_of(frame) == target)
+        self._void.add(target)
+        self._told[target] = seq
+        if self._awaited is not None and self._conversation_of_key(self._awaited[0]) == target:
+            self._acknowledge(self._awaited[0])
         self._book.setting.house.hub.rewind(reader, target, seq)
         return "#have ok"
 
@@ -321,6 +333,7 @@ class Correspondent:
         try:
             while await self._is_there():
                 items = await self._wire.take()
+                self._void.clear()
                 for item in items:
                     if isinstance(item, tuple):
                         self._post_lines(item)
@@ -352,13 +365,27 @@ class Correspondent:
             lines = await self._talker.read_frame(frame)
             self._post_lines(() if self._is_numbering else lines)
             return not self._talker.is_ended
+        if frame.get("limited") and not await self._announce(frame):
+            return False
         for event in events:
             me = self._talker.me
             is_own = me is not None and event["f"] == me.person and event["k"] == "msg"
-            if not is_own and not await self._deliver(event):
+            if not is_own and event["c"] not in self._void and not await self._deliver(event):
                 return False
-            await self._talker.mark(event["c"], event["s"])
+            if event["c"] not in self._void:
+                self._told[event["c"]] = event["s"]
+                await self._talker.mark(event["c"], event["s"])
         return True
+
+    async def _announce(self, frame: Frame) -> bool:
+        """Say that some are left out, in the place of the last of them; return False for who does not acknowledge."""
+        c, last = frame["c"], (frame["ev"][0]["s"] if frame["ev"] else frame["head"] + 1) - 1
+        count = last - max(self._told.get(c, self._talker.shown(c)), frame["first"] - 1)
+        text = "*** " + phrase("earlier" if count > 0 else "not_kept", self._talker.language, count=count)
+        if not self._is_numbering:
+            self._post_lines((text,))
+            return True
+        return c in self._void or await self._insist(self._key(c, last), text)
 
     async def _deliver(self, event: Frame) -> bool:
         text = "\n".join(printable(line) for line in plain_text(event).split("\n"))
@@ -371,12 +398,18 @@ class Correspondent:
             return True
         key = self._key(event["c"], event["s"])
         for part, piece in enumerate(self._pieces(text), 1):
+            if event["c"] in self._void:
+                break
             if not await self._insist(key if part == 1 else f"{key}.{part}", piece):
                 return False
         return True
 
     def _key(self, conversation: int, seq: int) -> str:
         return str(seq) if conversation == self._talker.current else f"{conversation}:{seq}"
+
+    def _conversation_of_key(self, key: str) -> int | None:
+        conversation, colon, _ = key.partition(":")
+        return int(conversation) if colon else self._talker.current
 
     async def _insist(self, key: str, text: str) -> bool:
         """Send a datagram until it is acknowledged; return whether it was."""
@@ -412,3 +445,9 @@ class Correspondent:
             pieces.append(text[:count])
             text = text[count:]
         return pieces
+
+
+def _conversation_of(frame: str) -> int:
+    """Return whose events a frame has, 0 where it has none."""
+    found = parse_event(frame)
+    return int(found["c"]) if found["t"] in ("ev", "sync") else 0

@@ -93,6 +93,19 @@ class LinesWire:
         if self.has_room and not had_room:
             self.on_room()
 
+    def drop(self, is_void: Callable[[str], bool]) -> None:
+        """Take back frames that nobody has begun to write. is_void: told a frame, says whether it is to go."""
+        items, self._items = self._items, deque()
+        void: list[str] = []
+        for item in items:
+            if isinstance(item, str) and is_void(item):
+                void.append(item)
+            else:
+                self._items.append(item)
+        if not self._items:
+            self._filled.clear()
+        self.wrote(void)
+
     @property
     def is_empty(self) -> bool:
         """Whether everything has been written."""

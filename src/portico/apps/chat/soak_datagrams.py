@@ -1,6 +1,7 @@
 """A virtual user over UDP, in the way that is acknowledged.
 
     joined(way) -> #have 0, which says that it numbers; /token, until that is answered
+                -> #have 12, until that is answered; what comes before that answer is not taken
     take(text)     #s12 text       the next one: taken, and acknowledged; an older one: acknowledged
                    #u3.7 ok 13     what was sent is on the disk
     tick()         what was not acknowledged, again, under the same id; where all is silent, #have 12
@@ -24,6 +25,7 @@ AGAIN_S: Final = 1.0
 _GIVEN: Final = re.compile(r"#s(\d+) (.*)", re.DOTALL)
 _ANSWERED: Final = re.compile(r"#(u[0-9.]+) (ok|no) (\w+)")
 _WELCOME: Final = "*** You are "
+_RESUMED: Final = "#have ok"
 _UNKNOWN: Final = "#have no no_conversation"
 _LATER: Final = ("rate", "unavailable")
 
@@ -60,6 +62,7 @@ class DatagramUser:
         self._clock = clock
         self._figures = ledger.of(account.way)
         self._heard_s = 0.0
+        self._is_known = False
         self._later = later
         self._ledger = ledger
         self._next = 0
@@ -69,7 +72,7 @@ class DatagramUser:
     def joined(self, way: Posting) -> None:
         """Come in from a new socket."""
         self.way = way
-        self.is_welcome = False
+        self.is_welcome = self._is_known = False
         self._come_in()
         self._later(TICK_S, lambda: self._tick(way))
 
@@ -77,11 +80,14 @@ class DatagramUser:
         """Hear that a socket is closed."""
         if way is self.way:
             self.way = None
-            self.is_welcome = False
+            self.is_welcome = self._is_known = False
 
     def _come_in(self) -> None:
-        self._say("#have 0")
-        self._say(f"/token {self.account.token}")
+        if self._is_known:
+            self._say(f"#have {self.last}")
+        else:
+            self._say("#have 0")
+            self._say(f"/token {self.account.token}")
         self._asked_s = self._clock()
 
     def _say(self, text: str) -> None:
@@ -146,12 +152,17 @@ class DatagramUser:
             self._given(int(found[1]), found[2])
         elif (found := _ANSWERED.fullmatch(text)) is not None:
             self._answered(found[1], found[2] == "ok", found[3])
-        elif text.startswith(_WELCOME):
+        elif text.startswith(_WELCOME) and not self._is_known:
+            self._is_known = True
+            self._come_in()
+        elif text == _RESUMED and self._is_known:
             self.is_welcome = True
         elif text == _UNKNOWN:
-            self.is_welcome = False
+            self.is_welcome = self._is_known = False
 
     def _given(self, seq: int, text: str) -> None:
+        if not self.is_welcome:  # from where the server believes it to be
+            return
         self._say(f"#s{seq} ok")
         if seq <= self.last:
             self._figures.repeats += 1
