@@ -64,6 +64,17 @@ def test_kinds_and_persons_have_buckets_of_their_own() -> None:
     assert limits.may(USER._replace(person=3), "send") == 0.0
 
 
+def test_whoever_waits_as_told_is_never_muted() -> None:
+    clock = Clock()
+    limits = clock.limits()
+    for _ in range(500):  # always at the limit
+        while not (wait_s := limits.may(GUEST, "send")):
+            pass
+        assert wait_s < 1.0
+        clock.now_s += wait_s
+    assert not limits.is_abusive(GUEST)
+
+
 def test_whoever_goes_on_is_muted_for_a_while() -> None:
     clock = Clock()
     limits = clock.limits()

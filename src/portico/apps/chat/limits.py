@@ -163,6 +163,8 @@ class Limits:
             bucket.mutes = 0
         if now_s >= bucket.muted_until_s and bucket.tokens >= 1.0:
             bucket.tokens -= 1.0
+            if not is_guess:  # who waits as told and is let through again is no nuisance, however long that goes on
+                bucket.excess = max(0, bucket.excess - 1)
             return 0.0
         bucket.excess += 1
         if bucket.excess % (_EXCESS_OF_GUESSES if is_guess else _EXCESS_TO_MUTE) == 0:
