@@ -154,6 +154,112 @@ def test_edits_are_put_together_cut_in_two_and_found_again(enter: Entrance) -> N
     assert enter("").evaluate(MADE, cases) == []
 
 
+# The page's own part, with a server that is slow, forgets to tell, and is away
+
+MANY: Final = """async ([seed, count]) => {
+    const { SharedNote } = await import("/page/shared.js");
+    const { Refusal } = await import("/page/chat.js");
+    const { apply, size, tidy, transform } = await import("/page/edits.js");
+    let state = seed;
+    const chance = (most) => Math.floor(most * ((state = (state * 48271) % 2147483647) / 2147483647));
+    const soon = (work) => setTimeout(work, chance(8));
+    const log = [];
+    const lines = [];
+    const act = {
+        "note.close": () => ({}),
+        "note.get": (me, { have }) => {
+            const text = log.reduce((before, { edit }) => apply(before, edit), "");
+            const known = have === undefined ? { text } : { edits: log.slice(have) };
+            return { v: log.length, ...known, here: [], by: 0, at: 0 };
+        },
+        "note.edit": (me, { v, edit, cid }) => {
+            if (!log.some((made) => made.f === me && made.cid === cid)) {
+                const over = log.slice(v);
+                const moved = over.reduce((mine, other) => transform(mine, other.edit, me < other.f), edit);
+                log.push({ v: log.length + 1, f: me, edit: moved, cid, at: 0 });
+                lines.forEach((line) => line.hear({ t: "st", c: 1, note: log.at(-1) }));
+            }
+            return act["note.get"](me, { have: v });
+        },
+    };
+    class Line extends EventTarget {
+        state = "online";
+        asked = new Set();
+        constructor(me) {
+            super();
+            this.store = { me, epoch: "e" };
+            lines.push(this);
+        }
+        hear(frame) {
+            if (chance(9)) {
+                soon(() => this.state === "online" && this.dispatchEvent(new CustomEvent("frame", { detail: frame })));
+            }
+        }
+        ask(op, values) {
+            return new Promise((done, fail) => {
+                this.asked.add(fail);
+                soon(() => {
+                    if (this.state === "online" && this.asked.has(fail)) {
+                        const answer = act[op](this.store.me, structuredClone(values));
+                        soon(() => this.asked.delete(fail) && done(answer));
+                    }
+                });
+            });
+        }
+        turn(state) {
+            this.state = state;
+            this.asked.forEach((fail) => fail(new Refusal("offline")));
+            this.asked.clear();
+            this.dispatchEvent(new Event("state"));
+        }
+    }
+    const wrong = [];
+    const notes = Array.from({ length: count }, (_, at) => new SharedNote(new Line(at + 1), 1));
+    const shown = new Map(notes.map((note) => [note, ""]));
+    for (const note of notes) {
+        note.addEventListener("edit", ({ detail }) => shown.set(note, apply(shown.get(note), detail.edit)));
+        note.open();
+    }
+    const until = performance.now() + 5000;
+    const letters = ["a", "7", "-", "打", "😀", "\\n"];
+    while (performance.now() < until) {
+        const note = notes[chance(count)];
+        const length = size(note.text);
+        const at = chance(length + 1);
+        const edit = tidy([at, chance(4) ? letters[chance(6)] : -chance(Math.min(3, length - at + 1))]);
+        if (note.is_known) {
+            shown.set(note, apply(shown.get(note), edit));
+            note.write(edit);
+        }
+        if (!chance(40)) {
+            note.connection.turn(note.connection.state === "online" ? "waiting" : "online");
+        }
+        if (shown.get(note) !== note.text) {
+            wrong.push([shown.get(note), note.text]);
+        }
+        await new Promise((done) => soon(done));
+    }
+    for (const note of notes) {
+        note.connection.turn("online");
+    }
+    const is_over = (note) => note.is_saved && note.version === log.length;
+    for (let left = 400; left && !notes.every(is_over); left -= 1) {
+        await new Promise((done) => setTimeout(done, 25));
+        notes.forEach((note) => note.open());
+    }
+    const text = log.reduce((before, { edit }) => apply(before, edit), "");
+    notes.forEach((note) => note.end());
+    return { wrong, over: notes.map(is_over), same: notes.map((note) => note.text === text), edits: log.length };
+}"""
+
+
+def test_many_pages_end_with_one_text_whatever_is_lost_on_the_way(enter: Entrance) -> None:
+    found = enter("").evaluate(MANY, [4711, 4])
+    assert found["wrong"] == []
+    assert found["over"] == found["same"] == [True] * 4
+    assert found["edits"] > 10
+
+
 # Writing together
 
 

@@ -174,7 +174,7 @@ export class NotePanel {
   #draw() {
     const { note } = this.#note(this.id);
     const { store } = this;
-    const others = note.here.filter((person) => person !== store.me);
+    const others = note.here.filter((person) => person !== store.me && this.connection.state === "online");
     const names = (people) => people.map((person) => store.name(person) || text("somebody")).join(", ");
     this.field.readOnly = !note.is_known;
     this.here.title = others.length ? text("note.here", { names: names(others) }) : "";

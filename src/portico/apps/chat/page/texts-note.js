@@ -18,7 +18,7 @@ add({
   "note.refused": ["Not saved: {why}", "未保存：{why}"],
   "note.writing": ["{names} is writing…", "{names} 正在编辑……"],
   "note.writing_many": ["{names} are writing…", "{names} 正在编辑……"],
-  "note.changed": ["{name}, {when}", "{name}，{when}"],
+  "note.changed": ["Last changed by {name}, {when}", "最后修改：{name}，{when}"],
   "note.here": ["Has it open: {names}", "正在查看：{names}"],
   "event.note": ["{name} has changed the shared note", "{name} 更新了共享笔记"],
 });
