@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, WebSocket, expect
 
 from portico import HttpWebServer
 from portico.apps.chat import audit, desk_settings, people
@@ -481,9 +481,8 @@ def test_what_is_known_of_a_visitor_is_beside_the_conversation(stage: Stage, ope
     visitor.get_by_role("button", name="Chat with us").click()
     begin(visitor, "second")
     take_offer(agent)
-    visitor.locator("input[type=file]").set_input_files(
-        [{"name": "price list.txt", "mimeType": "text/plain", "buffer": b"one, two"}]
-    )
+    file = FilePayload(name="price list.txt", mimeType="text/plain", buffer=b"one, two")
+    visitor.locator("input[type=file]").set_input_files(file)
     panel = agent.locator(".visitor")
     expect(panel).to_contain_text(shop)
     expect(panel).to_contain_text("the web page")
@@ -561,6 +560,20 @@ def test_an_admin_sets_hours_answers_blocks_and_settings_and_all_of_it_is_noted(
     admin.goto(f"{stage.url}/admin#audit")
     for act in ("setting.set", "block.add", "block.remove", "desk.hours"):
         expect(admin.locator("main code", has_text=act).first).to_be_visible()
+
+
+def test_an_admin_sees_how_things_go_and_saves_it_for_others(stage: Stage, opener: Opener) -> None:
+    opener.agent("Mei")
+    admin = opener.agent("Root", kind="admin", path="/admin#state")
+    expect(admin.locator(".tiles").nth(1).locator("dd").first).to_have_text("2")
+    expect(admin.locator(".tiles").first).to_contain_text("ms")
+    expect(admin.locator(".rows li", has_text="Mei")).to_contain_text("agent · ws")
+    with admin.expect_download() as kept:
+        admin.get_by_role("button", name="Save a support bundle").click()
+    bundle = json.loads(Path(kept.value.path()).read_text())
+    assert bundle["counts"]["people"] == {"admin": 1, "agent": 1}
+    assert bundle["page"]["behind"] == 0
+    assert "Mei" not in json.dumps(bundle)
 
 
 @pytest.mark.parametrize("path", ["/desk", "/admin"])

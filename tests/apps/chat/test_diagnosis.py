@@ -20,6 +20,7 @@ async def test_who_is_connected_and_how_far_behind(house: Asking) -> None:
     offer(house)
     root, li = await house.person("admin", "Root"), await house.person("user", "Li")
     c = (await li.ask("room.make", title="Hall"))["c"]
+    await li.heard(lambda frame: frame["t"] == "sync" and frame["c"] == c)
     found = await root.ask("admin.connections")
     assert (found["count"], found["behind"], found["slow"]) == (2, 0, 0)
     li.wire.has_room = False

@@ -104,7 +104,7 @@ async def _make_bundle(folder: Path, session: Session, frame: Frame) -> dict[str
             "now": hub.store.now_ms(),
             "counts": counts,
             "settings": settings,
-            "findings": [{"level": one.level, "what": one.what, "remedy": one.remedy} for one in findings],
+            "findings": [{"level": one.level, "what": one.what(), "remedy": one.remedy()} for one in findings],
             "connections": _connections(hub),
         }
     }

@@ -6,6 +6,7 @@
 
 import "./texts-messenger.js";
 import "./texts-desk.js";
+import { state } from "./admin/state.js";
 import { entered, stateLine, turnAway } from "./entered.js";
 import { readHours, writeDays, writeSpans } from "./timetable.js";
 import { text } from "./texts.js";
@@ -43,6 +44,7 @@ class Admin {
     const name = location.hash.slice(1) in SECTIONS ? location.hash.slice(1) : "people";
     this.menu.replaceChildren(...Object.keys(SECTIONS).map((each) =>
       h("a", { href: `#${each}`, "aria-current": each === name && "page" }, text(`admin.${each}`))));
+    this.menu.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
     const number = ++this.#number;
     try {
       const nodes = await SECTIONS[name](this);
@@ -352,10 +354,10 @@ async function audit(admin) {
       h("span", {}, h("code", {}, each.act), " ", each.target), h("small", {}, [moment(each.at), admin.store.name(each.by), each.detail].filter(Boolean).join(" · "))))));
   };
   await load();
-  return [head("admin.audit"), list, more];
+  return [head("admin.audit"), list.childElementCount ? list : h("p", { class: "dim" }, text("admin.none")), more];
 }
 
-const SECTIONS = { people, queues, canned, blocks, settings, audit };
+const SECTIONS = { people, queues, canned, blocks, settings, state, audit };
 
 const found = await entered();
 if (found.me.kind === "admin") {

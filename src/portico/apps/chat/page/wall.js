@@ -35,7 +35,7 @@ function day({ day: figures }) {
   return [
     ["wall.started", figures.started], ["wall.answered", figures.answered], ["wall.missed", figures.missed, figures.missed > 0],
     ["wall.p50", span(figures.reply_p50_s)], ["wall.p90", span(figures.reply_p90_s)], ["wall.handled", span(figures.handled_s)],
-    ["wall.rating", figures.rating === undefined || figures.rating === null ? "–" : `${figures.rating} ★`, false, figures.ratings && text("wall.ratings", { n: figures.ratings })],
+    ["wall.rating", figures.rating === undefined || figures.rating === null ? "–" : `${figures.rating} ★`, false, figures.ratings > 0 && text("wall.ratings", { n: figures.ratings })],
   ];
 }
 

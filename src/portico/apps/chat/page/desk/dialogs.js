@@ -1,7 +1,7 @@
 // What an agent is asked: to whom a case goes, until when it is put off, which keys there are.
 
-import { text } from "../texts.js";
-import { dialog, h, moment } from "../ui.js";
+import { language, text } from "../texts.js";
+import { dialog, h } from "../ui.js";
 
 const HOUR_MS = 3_600_000;
 const MORNING = 9;
@@ -33,7 +33,7 @@ export function askUntil(now) {
     return h("div", { class: "stack" },
       h("p", { class: "dim" }, text("desk.snooze_hint")),
       h("ul", { class: "rows" }, choices.map(([key, until]) => h("li", {}, h("button", { type: "button", class: "grow", onclick: () => close(until) },
-        h("span", { class: "grow" }, text(key)), h("span", { class: "dim" }, moment(until)))))),
+        h("span", { class: "grow" }, text(key)), h("span", { class: "dim" }, soon(until)))))),
       h("form", { class: "inline", onsubmit }, other, h("button", { class: "main" }, text("desk.snooze_other"))));
   });
 }
@@ -43,6 +43,11 @@ function morning(now, days) {
   const date = new Date(now);
   date.setDate(date.getDate() + days);
   return date.setHours(MORNING, 0, 0, 0);
+}
+
+/** Write the day of the week and the time. */
+function soon(ms) {
+  return new Intl.DateTimeFormat(language(), { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(ms);
 }
 
 function local(ms) {

@@ -58,7 +58,8 @@ export class Lists {
   #item(item) {
     const { desk } = this;
     const unread = desk.unread(item);
-    const others = { open: item.agent?.id !== desk.me.id && item.agent?.name, offered: item.offered?.name, snoozed: text("desk.snoozed") };
+    const named = (person) => person?.id !== desk.me.id && person?.name;
+    const others = { open: named(item.agent), offered: named(item.offered), snoozed: text("desk.snoozed") };
     const whose = others[item.state];
     return h("button", {
       type: "button", class: ["item", unread && "unread", item.state === "snoozed" && "later"], "data-act": `c${item.c}`, "data-c": item.c,

@@ -6,7 +6,8 @@ button:disabled { opacity: .5; cursor: default; }
   height: min(620px, calc(100dvh - 40px)); overflow: hidden; border: 1px solid var(--line); border-radius: 18px; background: var(--bg); color: var(--ink);
   box-shadow: 0 2px 8px #0002, 0 18px 60px #0004; overflow-wrap: anywhere; }
 .panel.full { inset: 0; width: auto; max-width: none; height: 100dvh; border: 0; border-radius: 0; }
-.full > * { width: 100%; max-width: 44rem; margin-inline: auto; }
+.full > *, .full > main > * { width: 100%; max-width: 44rem; margin-inline: auto; }
+.full .sys { width: auto; }
 main { display: contents; }
 header { display: flex; align-items: center; gap: 10px; padding: 14px 10px 12px 18px; border-bottom: 1px solid var(--line); }
 header div { flex: 1; min-width: 0; }
