@@ -69,6 +69,7 @@ _OF_ADDRESSES: Final = {
     "signup": Rate(1 / 600, 5),
     "upload": Rate(1 / 6, 10),
 }
+_ROUNDING: Final = 1e-6  # of a token; the time it takes is lost in sums of seconds
 _GUESSED: Final = frozenset({"signin", "link"})
 
 Network = IPv4Network | IPv6Network
@@ -161,7 +162,7 @@ class Limits:
                 bucket.excess = 0
         if now_s >= bucket.muted_until_s + _FORGIVEN_AFTER_S:
             bucket.mutes = 0
-        if now_s >= bucket.muted_until_s and bucket.tokens >= 1.0:
+        if now_s >= bucket.muted_until_s and bucket.tokens >= 1.0 - _ROUNDING:
             bucket.tokens -= 1.0
             if not is_guess:  # who waits as told and is let through again is no nuisance, however long that goes on
                 bucket.excess = max(0, bucket.excess - 1)
