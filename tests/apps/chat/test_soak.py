@@ -14,6 +14,7 @@ from portico.apps.chat.soak import Report, Soak, Usage
 from portico.apps.chat.soak_breaks import BREAKS
 from portico.apps.chat.soak_plan import DATAGRAMS, FRAMES, GBK_LINES, LINES, WEBSOCKET, Shares, Wanted
 from portico.apps.chat.soak_ways import Ports
+from portico.errors import ConfigError
 from portico.net.addresses import Address, Kind
 from portico.net.listening import address_of, listen
 from portico.server.http import HttpServer
@@ -118,8 +119,13 @@ def test_a_reader_that_is_stopped_has_everything_in_the_end(tmp_path: Path) -> N
     assert report.ledger.faults == []
     assert report.stopped is not None
     assert report.stopped.times >= 1
-    assert report.stopped.syncs >= 3  # one for each of its conversations when it came
+    assert report.stopped.syncs >= 2  # one for each of its conversations when it came
     assert report.stopped.running.count > 0 < report.stopped.stopped.count
+
+
+def test_a_reader_to_whom_nobody_writes_cannot_be_stopped(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="two users on WebSockets"):
+        soaked(tmp_path, Wanted(users=6, seconds=1, rate=20, room=6, shares=Shares(100), stop_s=2))
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,10 @@ from portico.apps.chat.soak_stopping import Stopped, Stopping
 from portico.apps.chat.soak_texts import Progress, Stored, stored_events
 from portico.apps.chat.soak_user import User
 from portico.apps.chat.soak_ways import Ports, Talking, Way, open_way
-from portico.errors import Gone, Refused
+from portico.errors import ConfigError, Gone, Refused
 
 SETTLE_S: Final = 60.0
+_CONNECT_S: Final = 180.0  # a thousand who are new in a room of a thousand get a million events first
 _TICK_S: Final = 0.005
 _LOOK_S: Final = 0.1
 _SAMPLE_S: Final = 1.0
@@ -119,13 +120,13 @@ class Soak:
         self._wanted = wanted
 
     async def run(self) -> Report:
-        """Do all of it. Raises ConfigError where the server does not start."""
+        """Do all of it. Raises ConfigError where the server does not start, or nobody writes to who is to be stopped."""
         await self._prepare()
         await self._keeper.start()
         try:
             for user in self.users:
                 self._keep_connected(user)
-            await self._until(lambda: all(user.is_welcome for user in self.users))
+            await self._until(lambda: all(user.is_welcome for user in self.users), _CONNECT_S)
             self._say("connected", sum(user.is_welcome for user in self.users))
             if self._stopping is not None:
                 await self._stopping.start(self._keeper.ports.http)
@@ -151,6 +152,8 @@ class Soak:
         accounts, loop = await populate(self._folder, self._wanted), asyncio.get_running_loop()
         if self._wanted.stop_s:
             speakers = [n for n, account in enumerate(accounts) if account.way == WEBSOCKET][:2]
+            if len(speakers) < 2:
+                raise ConfigError("a reader that is stopped needs two users on WebSockets to write to it")
             reader, aside = await add_reader(self._folder, [accounts[n] for n in speakers])
             for n in speakers:
                 accounts[n] = accounts[n]._replace(rooms=(*accounts[n].rooms, aside))
@@ -240,8 +243,8 @@ class Soak:
             if self._stopping is not None:
                 await self._stopping.settle(progress)
 
-    async def _until(self, is_done: Callable[[], bool]) -> None:
-        end_s = time.monotonic() + SETTLE_S
+    async def _until(self, is_done: Callable[[], bool], patience_s: float = SETTLE_S) -> None:
+        end_s = time.monotonic() + patience_s
         while not is_done():
             if time.monotonic() > end_s:
                 return

@@ -81,7 +81,8 @@ async def populate(folder: Path, wanted: Wanted) -> list[Account]:
         made: list[list[int]] = [[] for _ in persons]
         for group in range(groups):
             near, far = range(group * size, min(count, (group + 1) * size)), range(group, count, groups)
-            for members in (list(near), [n for n in far if ways[n] not in _ONE_ROOM]):
+            # Where there is one group, the other room would be the same one again.
+            for members in (list(near), [n for n in far if ways[n] not in _ONE_ROOM and groups > 1]):
                 if not members:
                     continue
                 room = rooms.make_room(change, persons[members[0]], f"room {group}", is_public=False)
