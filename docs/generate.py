@@ -1,5 +1,6 @@
 """Write the reference pages of the options from the rows of portico.settings: docs/{en,zh}/reference/options.md for
-whatever serves, client-options.md for clients.
+whatever serves, client-options.md for clients; and commands.md for what is written without such rows: the commands
+beside the serving of a chat, and those of the contact book.
 
 python docs/generate.py            write
 python docs/generate.py --check    say what would change, and exit with 1
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import click
 
-from portico.cli import connect, get, run, serve, services
+from portico.cli import chat, connect, contacts, get, run, serve, services, talk
+from portico.cli.group import CommandGroup, PageCommand
+from portico.cli.options import SettingOption
+from portico.cli.words import TEXTS, Words
 from portico.settings import (
     App,
     Files,
@@ -27,6 +31,7 @@ from portico.settings import (
     options_of,
 )
 from portico.settings.asking import Connect, Fetch, Keep, Way
+from portico.settings.chatting import Chat, Talk
 
 DOCS = Path(__file__).parent
 # What each page is about: the commands, by what they are called there, and the groups.
@@ -46,21 +51,36 @@ PAGES: dict[str, tuple[Commands, tuple[type, ...]]] = {
             "services": options_among(
                 services.greet, services.reply, services.echo, services.time, services.temperature
             ),
+            "chat": options_among(chat.serve),
         },
-        (Listen, App, Files, Service, Trust, Processes, Log, Limits, Messages),
+        (Listen, App, Files, Service, Chat, Trust, Processes, Log, Limits, Messages),
     ),
     "client-options": (
-        {"get": options_among(get.command), "connect": options_among(connect.command)},
-        (Fetch, Keep, Way, Connect),
+        {
+            "get": options_among(get.command),
+            "connect": options_among(connect.command),
+            "talk": options_among(talk.command),
+        },
+        (Fetch, Keep, Way, Connect, Talk),
     ),
 }
+# Commands whose own page of help is all there is about them, each group behind the words that call it.
+COMMANDS: tuple[tuple[str, CommandGroup, tuple[str, ...]], ...] = (
+    ("chat", chat.command, ("join", "doctor", "export", "backup", "restore", "soak")),
+    ("contacts", contacts.command, ("list", "add", "remove")),
+)
 ENVIRONMENT = {"options": "environment", "client-options": "client-environment"}
+_PIPE = r"\|"  # within a cell of a table, code spans too (GitHub Flavored Markdown, 4.10)
 SCALES = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
 WORDS = {
     "en": {
         "options": "Options of whatever serves",
-        "client-options": "Options of `portico get` and `portico connect`",
+        "client-options": "Options of `portico get`, `portico connect` and `portico talk`",
+        "commands": "Commands beside a chat, and contacts",
+        "about-commands": "This page is generated from the commands of [cli/](../../../src/portico/cli/) by "
+        "[generate.py](../../generate.py); change it there.",
+        "argument": "| argument | meaning |",
         "about": "This page is generated from [settings/](../../../src/portico/settings/) by "
         "[generate.py](../../generate.py); change it there.",
         "forms": "Sizes are bytes, or end in K, M or G (1K is 1024). Durations are seconds, or end in ms, s, m, h or "
@@ -83,6 +103,10 @@ WORDS = {
         "services": "Socket services (`portico greet`, `reply`, `echo`, `time`, `temperature`)",
         "get": "`portico get`",
         "connect": "`portico connect`",
+        "talk": "`portico talk`",
+        "chat": "`portico chat`",
+        "Chat": "A chat",
+        "Talk": "Talking to somebody",
         "all": "{command}: all of them.",
         "some": "{command}: {names}.",
         "comma": ", ",
@@ -101,7 +125,11 @@ WORDS = {
     },
     "zh": {
         "options": "服务类命令的选项",
-        "client-options": "`portico get` 与 `portico connect` 的选项",
+        "client-options": "`portico get`、`portico connect` 与 `portico talk` 的选项",
+        "commands": "聊天的其他命令与通讯录",
+        "about-commands": "本页由 [generate.py](../../generate.py) 根据 [cli/](../../../src/portico/cli/) "
+        "中的命令生成，要修改请改那里。",
+        "argument": "| 参数 | 含义 |",
         "about": "本页由 [generate.py](../../generate.py) 根据 [settings/](../../../src/portico/settings/) "
         "生成，要修改请改那里。",
         "forms": "大小以字节计，也可用 K、M、G 结尾（1K 即 1024）。时长以秒计，也可用 ms、s、m、h、d 结尾。"
@@ -122,6 +150,10 @@ WORDS = {
         "services": "套接字服务（`portico greet`、`reply`、`echo`、`time`、`temperature`）",
         "get": "`portico get`",
         "connect": "`portico connect`",
+        "talk": "`portico talk`",
+        "chat": "`portico chat`",
+        "Chat": "聊天服务",
+        "Talk": "与人聊天",
         "all": "{command}：全部。",
         "some": "{command}：{names}。",
         "comma": "、",
@@ -207,12 +239,51 @@ def page(name: str, language: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def plain_line(option: click.Option, language: str) -> str:
+    """Return the table row of an option that is no row of the settings: its text says what is meant without it."""
+    words = WORDS[language]
+    names = ", ".join(f"`{name}`" for name in option.opts[:-1])
+    names += f"{', ' if names else ''}`{option.opts[-1]} {(option.metavar or '').replace('|', _PIPE)}`"
+    text = TEXTS[option.help or ""]
+    return f"| {names} | {text.zh if language == 'zh' else text.en} | {words['none']} |  |"
+
+
+def command_lines(command: PageCommand, path: str, language: str) -> list[str]:
+    """Return what there is to say of one command."""
+    words, told = WORDS[language], Words("zh" if language == "zh" else "en")
+    ctx = click.Context(command, info_name=path)
+    lines = ["", f"## `{path}`", "", told(command.name or ""), "", "```text", command.usage(ctx), "```"]
+    if command.arguments:
+        lines += ["", words["argument"], "| --- | --- |"]
+        lines += [f"| `{left}` | {told(key)} |" for left, key in command.arguments]
+    options = [param for param in command.params if isinstance(param, click.Option) and param.name != "config"]
+    if options:
+        lines += ["", words["head"], "| --- | --- | --- | --- |"]
+        lines += [
+            line(option.row, language) if isinstance(option, SettingOption) else plain_line(option, language)
+            for option in options
+        ]
+    return lines
+
+
+def commands_page(language: str) -> str:
+    """Return the page of the commands in one language."""
+    words = WORDS[language]
+    lines = [f"# {words['commands']}", "", words["about-commands"], "", words["forms"]]
+    for name, group, children in COMMANDS:
+        for child in children:
+            command = group.get_command(click.Context(group), child)
+            assert isinstance(command, PageCommand), child
+            lines += command_lines(command, f"portico {name} {child}", language)
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments: list[str]) -> int:
     """Write all pages, or compare them with what is there. Returns the exit code."""
     outdated = 0
-    for name, language in product(PAGES, WORDS):
+    for name, language in product((*PAGES, "commands"), WORDS):
         target = DOCS / language / "reference" / f"{name}.md"
-        text = page(name, language)
+        text = commands_page(language) if name == "commands" else page(name, language)
         if arguments == ["--check"]:
             if not target.exists() or target.read_text("utf-8") != text:
                 print(f"{target} is not what the settings say; run ./dev docs")

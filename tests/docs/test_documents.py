@@ -98,6 +98,7 @@ _VARYING = [
     (re.compile(r'"[0-9a-f]{15,16}-'), '"VERSION-'),
     (re.compile(r"curl/[\d.]+"), "curl/VERSION"),
     (re.compile(r"\(pid \d+\)"), "(pid N)"),
+    (re.compile(r"(?m)^\[\d\d:\d\d\] "), "[TIME] "),
     (re.compile(r"[(（][\d.]+ [KMG]?B/s[)）]"), "(RATE)"),
     (re.compile(r"(127\.0\.0\.1|\[::1\]):\d{5}\b *"), "CLIENT "),
 ]
@@ -181,7 +182,9 @@ class Terminal:
     def __init__(self, page: Path, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = int(probe.getsockname()[1])
-        self._env = environment(page, self.port)
+        # What commands keep for a user is kept here.
+        homes = {f"XDG_{name}_HOME": f"{folder}/.{name.lower()}" for name in ("CONFIG", "STATE", "DATA")}
+        self._env = environment(page, self.port) | homes
         self._folder = folder
         self._served: Served | None = None
         self._printed = 0  # lines of the server's output that a block has shown

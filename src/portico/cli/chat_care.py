@@ -173,6 +173,7 @@ export = _row(
     click.Option(["--conversation"], metavar="N", callback=_number, help="chat-export-conversation"),
     click.Option(["-o", "--output"], metavar="FILE", default="", help="chat-export-output"),
     arguments=(("PERSON", "chat-export-person"),),
+    needed="PERSON",
     callback=_export,
     sample=" admin --form html -o chat.html",
 )
@@ -180,6 +181,7 @@ backup = _row(
     "backup",
     click.Argument(["target"], metavar="DIR"),
     arguments=(("DIR", "chat-backup-target"),),
+    needed="DIR",
     callback=_backup,
     sample=" /var/backups/chat-monday",
 )
@@ -187,6 +189,7 @@ restore = _row(
     "restore",
     click.Argument(["source"], metavar="DIR"),
     arguments=(("DIR", "chat-restore-source"),),
+    needed="DIR",
     callback=_restore,
     sample=" /var/backups/chat-monday",
 )

@@ -252,6 +252,7 @@ command = _JoinCommand(
         click.Option(["--name"], metavar="NAME", default="", help="join-name"),
     ],
     arguments=[("URL", "join-url")],
+    needed="URL",
     examples=[
         Example("portico chat join http://192.168.1.8:8000 --login wang", "join-example"),
         Example("portico chat join http://192.168.1.8:8000", "join-example-visitor"),

@@ -124,8 +124,10 @@ def options_for(group: type, command: str, names: Collection[str] = ()) -> list[
 
 
 def all_rows() -> list[Option]:
-    """Return the rows of every group that a command has options for."""
-    return [row for group in _GROUPS for row in options_of(group)]
+    """Return the rows of every group that a command which serves has options for."""
+    from portico.settings.chatting import Chat  # which only a chat needs otherwise
+
+    return [row for group in (*_GROUPS, Chat) for row in options_of(group)]
 
 
 def collect(group: type[Group], params: Mapping[str, Any]) -> Group:

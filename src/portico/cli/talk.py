@@ -162,10 +162,22 @@ class _TalkCommand(PageCommand):
         super().__init__(*args, **attrs)
         self._settings_of = "talk"
 
+    def usage(self, ctx: click.Context) -> str:
+        """Return how the command is written: one word says whom."""
+        return f"{ctx.command_path} [OPTIONS] [NAME | ADDRESS]"
+
+
+def _options() -> list[click.Parameter]:
+    found = options_for(Talk, "talk")
+    for option in found:
+        if option.name == "name":
+            option.envvar = "PORTICO_TALK_NAME"  # PORTICO_NAME is what a chat of one's own is called
+    return found
+
 
 command = _TalkCommand(
     "talk",
-    params=[click.Argument(["whom"], metavar="NAME|ADDRESS", required=False), *options_for(Talk, "talk")],
+    params=[click.Argument(["whom"], metavar="NAME|ADDRESS", required=False), *_options()],
     arguments=[("NAME", "talk-name"), ("ADDRESS", "talk-address")],
     examples=_EXAMPLES,
     callback=_talk,

@@ -212,12 +212,12 @@ TEXTS: dict[str, Text] = {
         "Ends with 0 when done, 1 when the network or the server failed, 2 when the words make no sense, 4 for a "
         "status of 400 and above with --fail, 130 after Ctrl-C. Files are asked for as they are; anything else "
         "compressed. Each option can come from the environment: --timeout is PORTICO_TIMEOUT, or PORTICO_GET_TIMEOUT "
-        "for this command alone; --header and --quiet have the longer name only. "
+        "for this command alone; --header, --data and --quiet have the longer name only. "
         "PORTICO_LANG=en or zh chooses the language.",
         "成功以 0 结束，网络或服务器出错以 1 结束，命令写错以 2 结束，加了 --fail 且状态码为 400 及以上以 4 结束，"
         "Ctrl-C 以 130 结束。保存文件时请求原样内容，其他情况请求压缩内容。每个选项都可以用环境变量设置："
-        "--timeout 对应 PORTICO_TIMEOUT，只对本命令生效则用 PORTICO_GET_TIMEOUT；--header 与 --quiet 只有较长的名称。"
-        "PORTICO_LANG=en 或 zh 选择语言。",
+        "--timeout 对应 PORTICO_TIMEOUT，只对本命令生效则用 PORTICO_GET_TIMEOUT；--header、--data 与 --quiet "
+        "只有较长的名称。PORTICO_LANG=en 或 zh 选择语言。",
     ),
     "get-saved": Text("saved {path}, {size} in {time} ({rate}/s)", "已保存 {path}，{size}，用时 {time}（{rate}/s）"),
     "get-there": Text("{path} is there already", "{path} 已经存在"),
@@ -418,7 +418,9 @@ TEXTS: dict[str, Text] = {
     "Soak": Text("What is tried", "检验什么"),
     "soak-example": Text("while the server is killed and connections break", "同时强杀服务器、破坏连接"),
     "soak-example-kills": Text("until it has been killed a hundred times", "直到服务器被强杀一百次"),
-    "soak-example-stop": Text("with a reader that is stopped, in a room of all", "全体同在一个房间，其中一个读取进程被暂停"),
+    "soak-example-stop": Text(
+        "with a reader that is stopped, in a room of all", "全体同在一个房间，其中一个读取进程被暂停"
+    ),
     "soak-example-many": Text("for figures", "用于测量性能"),
     "soak-connected": Text("{n} users are connected", "{n} 个用户已连接"),
     "soak-kill": Text("the server is killed ({n})", "强杀服务器（第 {n} 次）"),
@@ -445,7 +447,8 @@ TEXTS: dict[str, Text] = {
     "soak-way": Text(
         "{name} {users} users, sent {sent}, {acked} acknowledged, {n} delivered, {again} dropped as repeated; "
         "p50 {p50} ms, p99 {p99} ms",
-        "{name} {users} 个用户，发送 {sent}，已确认 {acked}，送达 {n}，丢弃重复 {again}；p50 {p50} 毫秒，p99 {p99} 毫秒",
+        "{name} {users} 个用户，发送 {sent}，已确认 {acked}，送达 {n}，丢弃重复 {again}；"
+        "p50 {p50} 毫秒，p99 {p99} 毫秒",
     ),
     "soak-stopped": Text(
         "a reader was stopped {times} times, had {n} connections, and got {syncs} parts of the log when it went on",
