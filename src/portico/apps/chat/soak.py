@@ -120,7 +120,7 @@ class Soak:
         self._wanted = wanted
 
     async def run(self) -> Report:
-        """Do all of it. Raises ConfigError where the server does not start, or nobody writes to who is to be stopped."""
+        """Do all of it. Raises ConfigError where the server does not start, or nobody can write to the reader."""
         await self._prepare()
         await self._keeper.start()
         try:
