@@ -95,7 +95,7 @@ _PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     "page_only": ("This is for programs: /json on, a frame a line", "这是给程序用的：/json on，每行一帧"),
 }
 
-# What the server says in reply to what somebody may not do, by its word for programs; others stay in English.
+# What the server says in reply to what somebody may not do, by its word for programs.
 _REASONS_ZH: Final[Mapping[str, str]] = {
     "auth": "登录名、密码或令牌不对",
     "forbidden": "没有权限",
@@ -118,6 +118,39 @@ _REASONS_ZH: Final[Mapping[str, str]] = {
     "bad_rating": "评分为 1 到 5",
     "not_offered": "已经不再邀请",
     "unavailable": "暂时无法保存，请稍后再试",
+    "bad_address": "地址写法不对",
+    "bad_block": "无法这样屏蔽",
+    "bad_body": "内容格式不对",
+    "bad_canned": "没有这条常用语，或写法不合规",
+    "bad_cid": "消息编号不合规",
+    "bad_hours": "营业时间写法不对",
+    "bad_kind": "账号类型不对",
+    "bad_language": "只支持中文和英文",
+    "bad_login": "登录名不合规",
+    "bad_password": "密码不合规",
+    "bad_person": "不能选这个人",
+    "bad_priority": "没有这个优先级",
+    "bad_queue": "队列设置不合规",
+    "bad_setting": "没有这项设置，或值不合规",
+    "bad_state": "没有这个状态",
+    "bad_tab": "没有这个列表",
+    "bad_type": "内容类型不对",
+    "bad_until": "时间不对",
+    "cid_reuse": "这个编号已用于另一条消息",
+    "failed": "服务器出错了，已作记录",
+    "full": "已经满了",
+    "last_admin": "至少要保留一名管理员",
+    "no_block": "没有这条屏蔽",
+    "no_contact": "通讯录里没有这个名字",
+    "no_device": "没有这台设备，或已退出登录",
+    "no_file": "没有这个文件",
+    "no_queue": "没有这个队列",
+    "not_here": "对方不在线",
+    "origin": "其他网站的页面不能这样做",
+    "proto": "格式不对",
+    "unknown_kind": "不能发送这种内容",
+    "unknown_type": "没有这种帧",
+    "version": "不支持这个版本",
 }
 
 
