@@ -73,7 +73,7 @@ def _post(url: Url, path: str, **body: str) -> str:
     answer = client.post(f"{url.scheme}://{url.authority}{path}", json=body)
     try:
         found = answer.json()
-    except ValueError:
+    except PeerError:
         found = None
     if not isinstance(found, dict) or answer.status >= 400 or "token" not in found:
         why = found.get("why") if isinstance(found, dict) else None
@@ -104,7 +104,7 @@ class Joining:
         self._lost = asyncio.Event()
         self._news = asyncio.Event()  # from the server
         self._url = url
-        self._typist = typist or Typist(history=_history(), names=self._names)
+        self._typist = typist or Typist(history=_history(), names=self.names)
         self.member = Member(token, words, self._typist.show, self._refused)
         self._socket: WebSocketLink | None = None
 
@@ -189,10 +189,13 @@ class Joining:
 
     async def _take(self, line: str) -> bool:
         if not self._typist.has_terminal:
+            is_command = line.startswith("/")
             await self._until(lambda: self.member.is_placed and not self.member.is_asking)
+            await self._until(lambda: not (is_command and self._waiting))  # which may be about what was said last
         return self.member.typed(line)
 
-    def _names(self) -> Iterable[str]:
+    def names(self) -> Iterable[str]:
+        """Return what Tab completes: commands, people and conversations."""
         return [*COMMANDS, *self.member.names.values(), *(one.name for one in self.member.conversations.values())]
 
 

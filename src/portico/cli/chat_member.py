@@ -314,7 +314,8 @@ class Member:
     def _history(self, rest: str) -> None:
         count = int(rest) if rest.isascii() and rest.isdigit() and len(rest) < 4 else _HISTORY
         if self.current is not None:
-            before, limit = self._cursors.get(self.current, 0) + 1, max(1, min(count, _MAX_HISTORY))
+            last = max(self._cursors.get(self.current, 0), self._own.get(self.current, 0))
+            before, limit = last + 1, max(1, min(count, _MAX_HISTORY))
             self._next += 1
             self._pages.add(self._next)
             self._say("get", id=self._next, c=self.current, before=before, limit=limit)
