@@ -185,9 +185,9 @@ class Chat:
 
     async def _serve(self) -> None:
         premises = Premises(self._folder, title=self.story.title, is_fast=True)
+        premises.store.now_ms = lambda: NOW_MS
         await premises.start()
         self.tokens = await premises.store.write(self._tell)
-        premises.store.now_ms = lambda: NOW_MS
         server = HttpServer(premises.handler, Limits(), messages=MESSAGES)
         with socket.create_server(("127.0.0.1", 0)) as sock:
             sock.setblocking(False)
