@@ -203,15 +203,18 @@ def test_a_file_runs_nothing_when_it_is_opened(scene: Scene, watch: Any) -> None
 def test_the_desk_shows_markup_as_text(scene: Scene, watch: Any, tmp_path: Path) -> None:
     watched = watch("/desk", scene.agent)
     page = watched.page
-    for tab in page.locator(".tabs button").all():
-        tab.click()
-        items = page.locator(".list .item")
-        if items.count():
-            items.first.click()
-            expect(page.locator(".log .bubble").first).to_be_visible()
-            watched.check()
-    for link in page.locator(".visitor a").all():
-        assert (link.get_attribute("href") or "").startswith(("http://", "https://", "#", "mailto:"))
+    page.locator(".offer .main").first.click()
+    expect(page.locator(".log .bubble").first).to_be_visible()
+    page.locator(".composer textarea:visible").press_sequentially("/")
+    expect(page.get_by_text(EVIL[2]).first).to_be_visible()
+    watched.check()
+    for at in (1, 2, 3):  # who waits, all, who has gone
+        page.locator(".tabs button").nth(at).click()
+        page.locator(".list .item").first.click()
+        expect(page.locator(".visitor")).to_contain_text("How urgent" if at < 3 else "★")
+        for link in page.locator(".visitor a").all():
+            assert (link.get_attribute("href") or "").startswith(("http://", "https://", "#"))
+        watched.check()
     shot(page, "desk", tmp_path)
     watched.check()
 
