@@ -5,8 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 from tests.cli.running import DEADLINE_S, Result, Start, StartTerminal, environment, run, variables
-from tests.cli.written import Written
+from tests.cli.written import Written, standard_input
 
 from portico.cli.chat_join import Joining, Tokens, take_part
 from portico.cli.typist import Typist
@@ -135,21 +133,6 @@ def typed_here(url: str, token: str, text: str) -> tuple[int, Joining]:
         return asyncio.run(talk())
     finally:
         os.close(source)
-
-
-@contextmanager
-def standard_input(text: str) -> Iterator[None]:
-    """Have this process read something."""
-    kept, (source, target) = os.dup(0), os.pipe()
-    os.write(target, text.encode())
-    os.close(target)
-    os.dup2(source, 0)
-    os.close(source)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 0)
-        os.close(kept)
 
 
 def admitted(folder: Path, url: str, link: str = "") -> str:

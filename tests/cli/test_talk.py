@@ -1,13 +1,12 @@
 """`portico talk`: over UDP, to lines, to a chat; by a name or an address; in a pipe and in a terminal."""
 
 import os
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from tests.cli.running import DEADLINE_S, Result, Start, StartTerminal, environment, variables
+from tests.cli.running import Result, Start, StartTerminal, variables
+from tests.cli.written import standard_input
 
 from portico.cli.contact_book import ContactBook, book_path
 from portico.cli.main import main
@@ -15,6 +14,7 @@ from portico.cli.talk import Whom, find_whom, listening_place
 from portico.errors import UsageError
 from portico.net.addresses import Address
 
+Talk = Callable[..., Result]
 FIRST_LINK = r"(http://localhost:\d+/)#(\S+)"
 
 
@@ -22,16 +22,17 @@ def folders(folder: Path, **more: str) -> dict[str, str]:
     return {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_STATE_HOME": str(folder / "state"), **more}
 
 
-def talk(folder: Path, *words: str, typed: str) -> Result:
-    """Talk with lines from a pipe."""
-    done = subprocess.run(
-        [sys.executable, "-m", "portico", "talk", *words],
-        env=environment(**folders(folder)),
-        input=typed.encode(),
-        capture_output=True,
-        timeout=DEADLINE_S,
-    )
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+@pytest.fixture
+def talk(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Talk:
+    """Talk within this process, with lines from a pipe."""
+
+    def run(*words: str, typed: str) -> Result:
+        capfd.readouterr()
+        with standard_input(typed), variables(**folders(tmp_path), PORTICO_LANG="en"):
+            code = main(["talk", *words])
+        return Result(code, *capfd.readouterr())
+
+    return run
 
 
 def add(folder: Path, name: str, address: str) -> None:
@@ -44,19 +45,19 @@ def service(start: Start, *words: str, kind: str) -> str:
     return start(*words, "-p", "0").output.until(rf"{kind}://localhost:\d+")[0]
 
 
-def test_a_question_over_udp_and_its_answer_by_address_and_by_name(start: Start, tmp_path: Path) -> None:
+def test_a_question_over_udp_and_its_answer_by_address_and_by_name(start: Start, talk: Talk, tmp_path: Path) -> None:
     address = service(start, "temperature", kind="udp")
     port = address.rpartition(":")[2]
-    done = talk(tmp_path, address, typed="36.6\nq\n")
+    done = talk(address, typed="36.6\nq\n")
     assert (done.code, done.err) == (0, "")
     assert done.out.partition("] ")[2] == f"127.0.0.1:{port}: 97.88\n"
     add(tmp_path, "温度", address.replace("localhost", "127.0.0.1"))
-    assert talk(tmp_path, "温度", typed="36.6").out.partition("] ")[2] == "温度: 97.88\n"
+    assert talk("温度", typed="36.6").out.partition("] ")[2] == "温度: 97.88\n"
 
 
-def test_lines_over_tcp(start: Start, tmp_path: Path) -> None:
+def test_lines_over_tcp(start: Start, talk: Talk, tmp_path: Path) -> None:
     address = service(start, "reply", "好的", kind="tcp")
-    done = talk(tmp_path, address, "--wait", "1", typed="打印机坏了\nq\n")
+    done = talk(address, "--wait", "1", typed="打印机坏了\nq\n")
     assert (done.code, done.out, done.err) == (0, "好的\n", "")
 
 
@@ -80,14 +81,14 @@ def test_two_programs_talk_both_ways(start_terminal: StartTerminal, tmp_path: Pa
         assert terminal.modes() == (True, True)
 
 
-def test_a_chat_is_joined(start: Start, tmp_path: Path) -> None:
+def test_a_chat_is_joined(start: Start, talk: Talk, tmp_path: Path) -> None:
     running = start("chat", "--data", str(tmp_path / "data"), "-p", "0", "--no-lines", "--no-datagrams")
     url, token = running.output.until(FIRST_LINK).groups()
     add(tmp_path, "客服", url)
-    done = talk(tmp_path, "客服", "--name", "小张", typed="打印机坏了\n")
+    done = talk("客服", "--name", "小张", typed="打印机坏了\n")
     assert done.code == 0, done.err
     assert "小张: 打印机坏了" in done.out
-    linked = talk(tmp_path, f"{url}#{token}", typed="/list\nq\n")
+    linked = talk(f"{url}#{token}", typed="/list\nq\n")
     assert linked.code == 0, linked.err
 
 
@@ -106,10 +107,10 @@ def test_a_chat_is_joined(start: Start, tmp_path: Path) -> None:
         (["udp://127.0.0.1:1", "--listen", "[::1]:0"], 2, ["cannot be reached from udp://[::1]:0"]),
     ],
 )
-def test_mistakes(words: Sequence[str], code: int, said: list[str], tmp_path: Path) -> None:
-    done = talk(tmp_path, *words, typed="hi\n")
+def test_mistakes(words: Sequence[str], code: int, said: list[str], talk: Talk) -> None:
+    done = talk(*words, typed="hi\n")
     assert done.code == code, done.err
-    assert [text in done.out + done.err.replace("python -m portico", "portico") for text in said] == [True] * len(said)
+    assert [text in done.out + done.err for text in said] == [True] * len(said)
 
 
 def test_whom_a_word_means(tmp_path: Path) -> None:
@@ -147,3 +148,13 @@ def test_help(lang: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert said in out
     assert "--listen PORT" in out
+
+
+def test_a_book_that_cannot_be_read_is_no_reason_not_to_talk(start: Start, talk: Talk, tmp_path: Path) -> None:
+    address = service(start, "temperature", kind="udp")
+    book = tmp_path / "config" / "portico" / "contacts.json"
+    book.parent.mkdir(parents=True)
+    book.write_text("[")
+    assert talk(address, typed="36.6").out.endswith(": 97.88\n")
+    named = talk("金老板", typed="")
+    assert (named.code, "is no contact book; mend it" in named.err) == (2, True)

@@ -1,9 +1,12 @@
-"""A terminal that is written down: what it was sent, and a way to wait for more."""
+"""A terminal that is written down, what it was sent and a way to wait for more; and a standard input that is given."""
 
 import asyncio
 import io
+import os
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from tests.cli.running import DEADLINE_S
@@ -34,3 +37,18 @@ class Written(io.StringIO):
                 self._more.clear()
                 if text not in self.text:
                     await asyncio.to_thread(self._more.wait, DEADLINE_S)
+
+
+@contextmanager
+def standard_input(text: str) -> Iterator[None]:
+    """Have this process read something."""
+    kept, (source, target) = os.dup(0), os.pipe()
+    os.write(target, text.encode())
+    os.close(target)
+    os.dup2(source, 0)
+    os.close(source)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
