@@ -8,7 +8,7 @@ import socket
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from math import ceil
 from pathlib import Path
 
@@ -57,13 +57,15 @@ def mallory(chat: Chat, kind: str = "user") -> str:
 )
 def test_a_websocket_message_that_is_too_long(chat: Chat, message: str) -> None:
     with chat.socket(mallory(chat)) as somebody:
-        somebody.send_raw(message)
+        with suppress(ConnectionClosed):
+            somebody.send_raw(message)
         assert somebody.end()[0] == 1009
 
 
 def test_a_websocket_message_in_pieces_that_are_too_long_together(chat: Chat) -> None:
     with chat.bare_socket() as connection:
-        connection.send("x" * 1_000 for _ in range(100))
+        with suppress(ConnectionClosed):  # in the middle of it
+            connection.send("x" * 1_000 for _ in range(100))
         assert Somebody(connection).end()[0] == 1009
 
 
@@ -76,7 +78,8 @@ def test_a_small_message_that_inflates_to_a_large_one(chat: Chat) -> None:
         compression="deflate",
         proxy=None,
     ) as connection:
-        connection.send(bomb)
+        with suppress(ConnectionClosed):
+            connection.send(bomb)
         assert Somebody(connection).end()[0] in (1009, 1006)
 
 
@@ -236,9 +239,10 @@ def flood(somebody: Somebody, conversation: int, count: int) -> None:
         somebody.send_raw("\n".join(json.dumps({**frame, "cid": f"spam-{number}"}) for number in numbers))
 
 
-@pytest.mark.parametrize(("kind", "burst"), [("visitor", 20), ("user", 60)])
-def test_whoever_sends_too_many_is_told_muted_and_closed_out(chat: Chat, kind: str, burst: int) -> None:
+@pytest.mark.parametrize(("kind", "burst", "per_s"), [("visitor", 20, 5), ("user", 60, 20)])
+def test_whoever_sends_too_many_is_told_muted_and_closed_out(chat: Chat, kind: str, burst: int, per_s: int) -> None:
     number, token = chat.person(kind, "Spammer")
+    began_s = time.monotonic()
     with chat.socket(token) as somebody:
         target = somebody.ask("desk.start")["c"]
         flood(somebody, target, burst + 10)
@@ -250,7 +254,7 @@ def test_whoever_sends_too_many_is_told_muted_and_closed_out(chat: Chat, kind: s
         assert caught.value.rcvd is not None
         assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (4009, "too many, for too long")
     (count,) = chat.rows("SELECT count(*) FROM event WHERE sender = ? AND kind = 'msg'", number)[0]
-    assert burst <= count <= burst + 25
+    assert burst <= count <= burst + per_s * (time.monotonic() - began_s) + 1
     with chat.socket(token) as somebody, pytest.raises(ConnectionClosed):  # who comes back goes on where it was
         flood_on(somebody, target)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.acceptance.chat_hostile.hostile_stage import PATIENCE_S, Chat
+from tests.acceptance.chat_hostile.hostile_stage import PATIENCE_S, Chat, until
 from tests.cli.running import environment
 
 # C0 but tab and line feed, DEL, C1; marks, overrides and isolates of direction; separators of lines; a byte order mark.
@@ -167,6 +167,9 @@ def test_the_log_has_nothing_to_obey(chat: Chat) -> None:
                 answer = sock.makefile("rb").read()
                 assert answer.startswith(b"HTTP/1.1 ")
                 assert OBEYED.search(answer.decode(errors="replace").replace("\r\n", "\n")) is None
+    with chat.http() as http:
+        http.get("/the-last-one")
+    until(lambda: "/the-last-one" in chat.log, "the log is written")
     log = chat.log_bytes.decode()
     assert " 404 " in log
     assert " 400 " in log
