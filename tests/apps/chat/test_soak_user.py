@@ -121,6 +121,20 @@ def test_a_gap_that_is_announced_is_fetched_page_by_page(stage: Stage) -> None:
     assert stage.ledger.limited == 1
 
 
+def test_what_was_fetched_may_be_pushed_once_more_on_that_connection(stage: Stage) -> None:
+    stage.join()
+    stage.say({"t": "sync", "c": ROOM, "ev": [], "first": 1, "head": 2, "limited": True})
+    stage.say({"t": "page", "id": ROOM, "c": ROOM, "ev": [event(1), event(2), event(3)], "first": 1, "head": 3})
+    stage.say(event(3), event(4))
+    assert stage.failed == {}
+    assert stage.ledger.of(WEBSOCKET).repeats == 1
+    stage.say(event(4))
+    assert stage.failed == {"duplicate": 1}
+    stage.join()
+    stage.say(event(3))
+    assert stage.failed == {"duplicate": 2}
+
+
 def test_a_page_that_is_refused_for_now_is_asked_for_again(stage: Stage) -> None:
     stage.join()
     stage.say({"t": "sync", "c": ROOM, "ev": [], "first": 1, "head": 2, "limited": True})

@@ -63,6 +63,7 @@ class User:
         self._later = later
         self._ledger = ledger
         self._next = 0
+        self._paged: dict[int, int] = {}  # conversation to the last seq that was fetched, and may still be pushed
 
     # its connection
 
@@ -71,6 +72,7 @@ class User:
         self.way = way
         self.is_welcome = False
         self._behind.clear()
+        self._paged.clear()
         have = {str(c): seq for c, seq in self.cursors.items()}
         way.send(frames.write("hello", v=frames.VERSION, tok=self.account.token, epoch=self._epoch, have=have))
 
@@ -142,6 +144,8 @@ class User:
         c, seq = event["c"], event["s"]
         if c in self._behind:
             self._behind[c] = max(self._behind[c], seq)
+        elif seq <= min(self._paged.get(c, 0), self.cursors.get(c, 0)):
+            self._figures.repeats += 1
         elif self._is_next(c, seq):
             self._keep(event)
 
@@ -190,6 +194,7 @@ class User:
         c = frame["c"]
         last = max(self._behind.pop(c, 0), frame["head"])
         self._all(frame["ev"])
+        self._paged[c] = self.cursors.get(c, 0)
         if self.cursors.get(c, 0) < last:
             self._behind[c] = last
             self._fetch(c)
