@@ -385,6 +385,9 @@ def test_a_message_elsewhere_is_told_of_unless_it_is_muted(enter: Entrance) -> N
     ada.bring_to_front()
     say(wei, "The tide turns")
     expect(ada.locator(".toast")).to_have_text("Wei · Quay: The tide turns")
+    box = ada.locator(".toast").bounding_box()
+    assert box is not None
+    assert box["height"] < 80  # a line, and nothing that covers the page
     ada.locator(".toast").click()
     expect(ada.locator(".top h2")).to_have_text("Quay")
     expect(ada.locator(".toast")).to_have_count(0)
@@ -439,6 +442,10 @@ def test_what_is_written_while_the_server_is_away_is_sent_once_and_in_order(ente
         say(ada, f"away {number}")
     expect(ada.locator(".msg.unsent")).to_have_count(5)
     expect(ada.locator(".link-state")).to_contain_text("5 waiting to be sent")
+    clock = ada.locator(".msg.unsent .tick use").first.evaluate(
+        "use => document.querySelector(use.getAttribute('href'))?.tagName"
+    )
+    assert clock == "symbol"  # shown for the first time while nothing can be loaded
     chat.restart()
     said = ["before", *(f"away {number}" for number in range(5))]
     expect(bubbles(wei)).to_have_text(said)

@@ -20,6 +20,7 @@ const TYPING_EVERY_MS = 3_000;
 const GOT_MS = 1_000; // after what has arrived, so that one mark is for all of it
 const RECENT = 80; // messages of each conversation that a page begins with
 const MAX_NAMES = 200;
+const PATIENCE_MS = 5_000;
 
 /** What the server, or the lack of one, said no with. code: a word. retry: seconds, or undefined for never. */
 export class Refusal extends Error {
@@ -115,9 +116,20 @@ export class Connection extends EventTarget {
     }
   }
 
-  /** Ask the server to do something; return its answer. Throws Refusal. */
-  ask(op, values = {}) {
+  /** Ask the server to do something, as soon as there is a connection; return its answer. Throws Refusal. */
+  async ask(op, values = {}) {
+    if (this.state === "connecting") {
+      await this.#settled();
+    }
     return this.#request({ ...values, t: "ask", op });
+  }
+
+  /** Wait until connecting has come to an end, for a while. */
+  #settled() {
+    return new Promise((done) => {
+      this.addEventListener("state", done, { once: true });
+      setTimeout(done, PATIENCE_MS);
+    });
   }
 
   /** Read a part of a conversation into the store: {after} or {before}, and perhaps {limit}. Throws Refusal. */

@@ -242,7 +242,7 @@ class Messenger {
     this.top.replaceChildren(
       iconButton("back", text("top.back"), () => this.go(0), { class: "quiet back" }),
       pictureOf(store, conversation),
-      h("div", { class: "grow" }, h("h2", { class: "cut", dir: "auto" }, title), h("p", { class: "dim cut" }, line, !is_room && ways.map(wayTag))),
+      h("div", { class: "grow" }, h("h2", { class: "cut" }, h("bdi", {}, title)), h("p", { class: "dim cut" }, line, !is_room && ways.map(wayTag))),
       iconButton("search", text("search"), () => this.find(), { class: "quiet find-in" }),
       iconButton(conversation.is_muted ? "mute" : "bell", text(`top.${mute}`), () => this.#mute(conversation)),
       ...(conversation.has_left ? [] : [iconButton("note", text("note.open"), () => this.#toggleNote(), { "aria-pressed": String(this.note.id > 0) })]),

@@ -87,7 +87,7 @@ export class Sidebar {
     const { store } = this;
     const newest = conversation.newest();
     const unread = conversation.unread(store.me);
-    const said = newest ? newest.text || text("list.file") : "";
+    const said = newest ? newest.text || text("list.file") : text("list.quiet");
     const by = !newest || conversation.kind === "direct" ? "" : newest.f === store.me ? text("you") : store.name(newest.f);
     const other = conversation.others[0];
     return {
@@ -113,10 +113,10 @@ export class Sidebar {
       "aria-current": found.id === this.current ? "true" : undefined, onclick: () => this.act.open(found.id),
     },
     pictureOf(this.store, conversation),
-    h("span", { class: "name cut", dir: "auto" }, found.title,
+    h("span", { class: "name" }, h("bdi", { class: "cut" }, found.title),
       found.ways?.map(wayTag), found.is_private && icon("lock"), found.is_muted && icon("mute")),
     h("time", {}, found.has_unsent ? icon("wait") : found.at),
-    h("span", { class: "line cut", dir: "auto" }, line), badge);
+    h("span", { class: "line cut" }, h("bdi", {}, line)), badge);
   }
 
   #key(event) {

@@ -10,6 +10,7 @@ add({
   "list.new": ["New room or conversation", "新建房间或会话"],
   "list.find": ["Search or go to…", "搜索或跳转……"],
   "list.file": ["a file", "文件"],
+  "list.quiet": ["No messages yet", "还没有消息"],
   "list.unread": ["{count} unread", "{count} 条未读"],
   "list.desk": ["Desk", "客服台"],
   "list.admin": ["Administration", "管理"],

@@ -39,7 +39,8 @@ export class Thread {
     this.down = h("button", { class: "bottom", type: "button", hidden: true, onclick: () => this.toEnd() },
       icon("down"), h("span", {}, text("thread.bottom")));
     this.composer = new Composer(this);
-    this.element = h("section", { class: "thread" }, this.scroll, this.down, this.typing, this.composer.element, this.spoken);
+    this.composer.element.prepend(this.down);
+    this.element = h("section", { class: "thread" }, this.scroll, this.typing, this.composer.element, this.spoken);
     this.scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.log.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.is_at_end && this.toEnd()).observe(this.log);
@@ -307,7 +308,7 @@ export class Thread {
       const attributes = { type: "button", class: is_on && "on", title: names, "aria-pressed": String(is_on) };
       const onclick = () => this.#react(message.s, mark, !is_on);
       return h("button", { ...attributes, "aria-label": `${mark} ${people.length}: ${names}`, "data-act": `mark${mark}`, onclick },
-        mark, h("span", {}, people.length));
+        h("span", { class: "emoji" }, mark), h("span", {}, people.length));
     }));
   }
 
@@ -331,7 +332,7 @@ export class Thread {
     if (is_reacting) {
       const choose = (mark) => () => this.#react(message.s, mark, true);
       return h("div", { class: "tools marking", role: "toolbar", "aria-label": text("thread.react") },
-        MARKS.map((mark) => h("button", { type: "button", class: "quiet", "aria-label": mark, onclick: choose(mark) }, mark)));
+        MARKS.map((mark) => h("button", { type: "button", class: "quiet", "aria-label": mark, onclick: choose(mark) }, h("span", { class: "emoji" }, mark))));
     }
     const tool = (name, key, label, act) => iconButton(name, label, act, { "data-act": name, "aria-keyshortcuts": key, title: `${label} (${key})` });
     const tools = [

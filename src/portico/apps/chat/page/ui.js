@@ -46,11 +46,28 @@ export function linked(written) {
   return nodes.filter((node) => node !== "");
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Put the icons into the document, so that one that is first shown without a connection is there as well. */
+async function loadIcons() {
+  try {
+    const answer = await fetch(new URL("icons.svg", import.meta.url));
+    const { documentElement: sheet } = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
+    sheet.querySelectorAll("symbol").forEach((symbol) => (symbol.id = `icon-${symbol.id}`));
+    sheet.setAttribute("hidden", "");
+    document.documentElement.append(document.adoptNode(sheet));
+  } catch {
+    // buttons have names without them
+  }
+}
+
+loadIcons();
+
 /** Make an icon of icons.svg. */
 export function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `${new URL("icons.svg", import.meta.url).pathname}#${name}`);
+  const svg = document.createElementNS(SVG, "svg");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#icon-${name}`);
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   svg.append(use);
@@ -156,7 +173,7 @@ export function confirmed(question, yes) {
 }
 
 /** Show a line above everything for a while; a screen reader reads it. Returns a function that takes it away. */
-export function toast(message, { kind = "note", onclick = null } = {}) {
+export function toast(message, { kind = "", onclick = null } = {}) {
   let shelf = document.querySelector(".toasts");
   if (!shelf) {
     shelf = h("div", { class: "toasts", role: "status", "aria-live": "polite", popover: "manual" });
