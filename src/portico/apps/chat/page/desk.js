@@ -236,7 +236,7 @@ class Desk {
   async accept(item) {
     if (await this.do("desk.accept", { c: item.c })) {
       this.tab = "mine";
-      this.case.is_to_write = true;
+      this.case.to_write = item.c;
       this.go(item.c);
     }
   }
@@ -245,7 +245,7 @@ class Desk {
   async take(item) {
     if (await this.do("desk.take", { c: item.c, rev: item.rev })) {
       this.tab = "mine";
-      this.case.is_to_write = true;
+      this.case.to_write = item.c;
       this.draw();
     }
   }

@@ -24,7 +24,7 @@ export class CaseView {
     this.picker = new Picker(this.thread, (c) => connection.ask("desk.canned.list", { c }));
     this.thread.element.insertBefore(this.picker.element, this.thread.composer.element);
     this.half = "talk";
-    this.is_to_write = false; // as soon as there is something to write into
+    this.to_write = 0; // the case that is written into as soon as there is something to write into
     this.top = h("header", { class: "top" });
     this.hint = h("div", { class: "hint", role: "status", hidden: true });
     this.halves = h("div", { class: "halves", role: "tablist", "aria-label": text("desk.halves") });
@@ -64,7 +64,7 @@ export class CaseView {
   /** Turn to the conversation or to its notes. */
   turn(half) {
     this.half = half;
-    this.is_to_write = half === "talk";
+    this.to_write = half === "talk" ? this.desk.current : 0;
     this.desk.draw();
     this.preview();
     if (half === "notes") {
@@ -159,8 +159,8 @@ export class CaseView {
     if (is_member) {
       this.#drawn.renew(this.center, ["talk", item.c], () => this.thread.element);
       this.thread.open(item.c);
-      if (this.is_to_write) {
-        this.is_to_write = false;
+      if (this.to_write === item.c) {
+        this.to_write = 0;
         this.thread.composer.focus();
       }
       return;
