@@ -21,6 +21,7 @@ import click
 
 from portico.apps.chat.site import SOCKET
 from portico.apps.chat.websocket import SUBPROTOCOL
+from portico.cli import own_file
 from portico.cli.chat_member import COMMANDS, Member
 from portico.cli.group import Example, PageCommand, words_of_environment
 from portico.cli.history import state_folder
@@ -57,13 +58,12 @@ class Tokens:
 
     def keep(self, key: str, token: str) -> None:
         """Remember a token; "" forgets it."""
-        found = self._read() | {key: token}
-        fresh = f"{self._path}.{os.getpid()}"
+        if not self._path:
+            return
+        found = {name: value for name, value in (self._read() | {key: token}).items() if value}
         with suppress(OSError):
             os.makedirs(os.path.dirname(self._path) or ".", mode=0o700, exist_ok=True)
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                json.dump({name: value for name, value in found.items() if value}, file)
-            os.replace(fresh, self._path)
+            own_file.replace(self._path, json.dumps(found).encode())
 
 
 def _post(url: Url, path: str, **body: str) -> str:

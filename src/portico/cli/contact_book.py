@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
+from portico.cli import own_file
 from portico.errors import ConfigError, UsageError, excerpt
 from portico.http.url import Url, parse_url
 from portico.net.addresses import ALL_INTERFACES, Address, parse_address
@@ -150,18 +151,14 @@ class ContactBook:
     @contextmanager
     def _changed(self) -> Iterator[dict[str, str]]:
         """Yield what is in the book, and write it back; one process at a time."""
-        fresh = f"{self._path}.{os.getpid()}"
         try:
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             with open(os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)  # given up with the descriptor
                 found = self._read()
                 yield found
-                with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-                    file.write(json.dumps(found, ensure_ascii=False, indent=1).encode("utf-8", "replace") + b"\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(fresh, self._path)
+                text = json.dumps(found, ensure_ascii=False, indent=1)
+                own_file.replace(self._path, text.encode("utf-8", "replace") + b"\n")
         except OSError as exc:
             raise ConfigError(f"{excerpt(self._path)} cannot be written: {exc.strerror}") from exc
 

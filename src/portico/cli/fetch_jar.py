@@ -3,12 +3,12 @@
 In: a path. Out: a jar; and the file, whole or as it was, readable by its owner alone.
 """
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from time import time
 from typing import TYPE_CHECKING
 
+from portico.cli import own_file
 from portico.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,15 +47,8 @@ def _read(path: str) -> str:
 
 
 def _write(path: str, text: str) -> None:
-    """Write a new file for its owner alone, and rename it over the old one."""
-    fresh = f"{os.path.realpath(path)}.{os.getpid()}.new"
+    # As field values are (http/jar.py): what other programs wrote in UTF-8 goes back, and over the wire, as it was.
     try:
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        # As field values are (http/jar.py): what other programs wrote in UTF-8 goes back, and over the wire, as it was.
-        with open(fd, "w", encoding="latin-1", newline="") as file:
-            file.write(text)
-        os.replace(fresh, os.path.realpath(path))
+        own_file.replace(path, text.encode("latin-1"))
     except OSError as exc:
-        with suppress(OSError):
-            os.unlink(fresh)
         raise ConfigError(f"--cookies {path} cannot be written: {exc.strerror}") from exc

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
+from portico.cli import own_file
+
 MOST_LINES: Final = 1000
 _MOST_LINE: Final = 4096
 _MOST_BYTES: Final = 1024 * 1024
@@ -48,15 +50,14 @@ class History:
         with suppress(OSError):
             if folder := os.path.dirname(self._path):
                 os.makedirs(folder, mode=0o700, exist_ok=True)
-            self._write(self._path, os.O_APPEND, [line])
+            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with open(fd, "wb") as file:
+                file.write(_encoded([line]))
 
     def _rewrite(self, lines: list[str]) -> None:
         with suppress(OSError):
-            fresh = f"{self._path}.{os.getpid()}"
-            self._write(fresh, os.O_TRUNC, lines)
-            os.replace(fresh, self._path)
+            own_file.replace(self._path, _encoded(lines))
 
-    def _write(self, path: str, flags: int, lines: list[str]) -> None:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
-        with open(fd, "wb") as file:
-            file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+
+def _encoded(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
