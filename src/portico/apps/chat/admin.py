@@ -233,8 +233,8 @@ async def _list_people(session: Session, frame: Frame) -> Answer:
         ).fetchall(),
     )
     names = ("id", "name", "login", "kind", "disabled", "made", "password", "seen")
-    online = session.house.hub.readers
-    cards = [dict(zip(names, row, strict=True)) | {"online": row[0] in online} for row in rows]
+    presence = session.house.presence
+    cards = [dict(zip(names, row, strict=True)) | {"online": bool(presence.ways(row[0]))} for row in rows]
     return {
         "people": [card | {"disabled": bool(card["disabled"]), "password": bool(card["password"])} for card in cards]
     }
