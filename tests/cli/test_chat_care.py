@@ -115,3 +115,16 @@ def test_help_is_the_chats(runs: Runs) -> None:
     done = runs("chat", "backup", "--help", PORTICO_LANG="zh")
     assert "尚不存在的文件夹" in done.out
     assert "PORTICO_CHAT_" in done.out
+
+
+def test_the_chat_is_found_where_portico_toml_has_put_it(runs: Runs, folder: Path, site: Path) -> None:
+    (site / "portico.toml").write_text(f'[chat]\ndata = "{folder}"\nname = "Kettle"\nport = 0\nadmin = "localhost:0"\n')
+    done = runs("chat", "doctor")
+    assert "the database is sound" in done.out
+    assert runs("chat", "export", "wang").code == 0
+    done = runs("chat", "backup", "copy", "--config", "portico.toml")
+    assert (done.code, (site / "copy" / DATABASE).is_file()) == (0, True)
+    (site / "portico.toml").write_text("[chat]\ndate = 'x'\n")
+    done = runs("chat", "doctor")
+    assert done.code == 2
+    assert "portico.toml:2: [chat] date: there is no such option; did you mean data?" in done.err

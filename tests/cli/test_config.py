@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portico.cli.config import Config, Origin, find_config, read_config
+from portico.cli import main
+from portico.cli.config import COMMANDS, Config, Origin, find_config, read_config
 from portico.cli.mounts import Mount
 from portico.cli.options import all_rows
 from portico.errors import ConfigError
@@ -67,6 +69,26 @@ def test_values_for_run(here: Path, text: str, values: dict[str, object]) -> Non
 )
 def test_values_for_serve(here: Path, text: str, values: dict[str, object]) -> None:
     assert read(text, "serve").values == values
+
+
+def test_a_command_without_arguments_has_values_as_the_others(here: Path) -> None:
+    text = "app = 'main:app'\npaths = ['a']\nport = 80\nworkers = 2\n[serve]\nport = 81\n[chat]\nport = 82"
+    assert read(text, "chat").values == {"port": 82}
+    assert read(text, "time").values == {"port": 80}
+    assert read(text, "run").values == {"port": 80, "workers": 2, "reference": "main:app"}
+    with pytest.raises(ConfigError, match=r"portico.toml:2: \[chat\] app: there is no such option"):
+        read("[chat]\napp = 'main:app'", "chat")
+
+
+def test_each_command_that_reads_the_file_may_have_a_table_in_it() -> None:
+    loaded = {
+        name: getattr(import_module(home.partition(":")[0]), home.partition(":")[2] or "command")
+        for name, home in main.COMMANDS.items()
+    }
+    reading = {
+        name for name, one in loaded.items() if any(param.name == "config" for param in getattr(one, "params", []))
+    }
+    assert reading - {"check"} | {"chat"} == set(COMMANDS)
 
 
 def test_where_each_value_stands(here: Path) -> None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from portico.cli.chat import serve
 from portico.cli.chat_offer import LINE_PORT, UDP_PORT, data_folder
-from portico.cli.group import Example, PageCommand, words_of_environment
-from portico.cli.options import collect, options_for
+from portico.cli.group import Example, PageCommand, config_option, words_of_environment
+from portico.cli.options import SettingOption, collect, options_for
 from portico.cli.places import DEFAULT_PORT
 from portico.cli.screen import Screen
 from portico.errors import ConfigError, UsageError, excerpt
@@ -38,10 +39,11 @@ def _screen() -> tuple[Screen, "Words"]:
 
 
 class _CareCommand(PageCommand):
-    """The page of one of these has the title and the variables of the chat, though it reads no portico.toml."""
+    """One of these has the title and the variables of the chat, and finds it where portico.toml has put it."""
 
-    def __init__(self, *args: Any, **attrs: Any) -> None:
-        super().__init__(*args, **attrs)
+    def __init__(self, name: str, *, params: list[click.Parameter], **attrs: Any) -> None:
+        rows = [param.row for param in serve.params if isinstance(param, SettingOption)]
+        super().__init__(name, params=[*params, config_option("chat", rows)], **attrs)
         self._settings_of = "chat"
 
 

@@ -26,9 +26,9 @@ from portico.errors import ConfigError, UsageError, excerpt
 from portico.settings import Option, Unit, parse_value
 
 NAMES = ("portico.toml", "pyproject.toml")
-COMMANDS = ("run", "serve")
+COMMANDS = ("run", "serve", "greet", "reply", "echo", "time", "temperature", "chat")
 _MOUNT_KEYS = ("path", "folder", "app")
-# What stands beside the options: the argument of a command, and the kind of its value.
+# What stands beside the options: the argument of a command, and the kind of its value. The others have none.
 _ARGUMENTS: dict[str, dict[str, type]] = {"run": {"app": str}, "serve": {"paths": list}}
 _MOST_BYTES = 1 << 20
 
@@ -85,6 +85,7 @@ class _Reader:
         self._lines = lines
         self._prefix = prefix
         self._command = command
+        self._arguments = _ARGUMENTS.get(command, {})
         self._values: dict[str, Any] = {}
         self._origins: dict[str, Origin] = {}
 
@@ -92,7 +93,7 @@ class _Reader:
         arguments = {name for names in _ARGUMENTS.values() for name in names}
         top = {key: value for key, value in tables.items() if key not in (*COMMANDS, "mount")}
         for key, value in top.items():
-            if key not in rows and key in known | arguments and key not in _ARGUMENTS[self._command]:
+            if key not in rows and key in known | arguments and key not in self._arguments:
                 continue
             self._set("", key, value, rows)
         own = tables.get(self._command, {})
@@ -103,7 +104,7 @@ class _Reader:
         return Config(self._values, self._origins, self._mounts(tables.get("mount", [])))
 
     def _set(self, table: str, key: str, value: Any, rows: Mapping[str, Option]) -> None:
-        kind = _ARGUMENTS[self._command].get(key)
+        kind = self._arguments.get(key)
         if kind is not None:
             name = "reference" if key == "app" else key
             texts = value if isinstance(value, list) else [value]
@@ -117,7 +118,7 @@ class _Reader:
             except UsageError as exc:
                 raise self._mistake(table, key, str(exc)) from exc
         else:
-            candidates = [*rows, *_ARGUMENTS[self._command], *(() if table else (*COMMANDS, "mount"))]
+            candidates = [*rows, *self._arguments, *(() if table else (*COMMANDS, "mount"))]
             near = get_close_matches(key, candidates, 1)
             hint = f"; did you mean {near[0]}?" if near else f"; portico {self._command} --help lists the options"
             raise self._mistake(table, key, f"there is no such option{hint}")

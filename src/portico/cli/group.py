@@ -13,6 +13,7 @@ import click
 from portico.cli.options import SettingOption, all_rows
 from portico.cli.words import Words, language_of
 from portico.errors import PorticoError, UsageError, excerpt
+from portico.settings import Option
 
 if TYPE_CHECKING:
     from portico.cli.help import Section
@@ -134,16 +135,19 @@ class PageCommand(click.Command):
         return [Section(_title(words, group), found) for group, found in rows.items()]
 
 
-def config_option(command: str) -> click.Option:
-    """Return the option --config, which reads a file for the options of the command it is given to."""
+def config_option(command: str, rows: Sequence[Option] = ()) -> click.Option:
+    """Return the option --config, which reads a file for the options of the command it is given to.
+
+    rows: which the table of `command` may have, where the command it is given to has only some of these.
+    """
 
     def read(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
         from portico.cli.config import find_config, read_config
 
         path = value or find_config()
         if path:
-            rows = [param.row for param in ctx.command.params if isinstance(param, SettingOption)]
-            config = read_config(path, command, rows, known=all_rows())
+            own = [param.row for param in ctx.command.params if isinstance(param, SettingOption)]
+            config = read_config(path, command, [*own, *rows], known=all_rows())
             ctx.default_map = dict(config.values)
             ctx.meta[CONFIG] = config
 
