@@ -12,6 +12,7 @@ from portico.cli.words import Words
 from portico.errors import ConfigError
 from portico.net.listening import PortTaken, address_of
 from portico.server.metrics import Metrics
+from portico.server.samples import render
 from portico.server.several import Joined
 from portico.settings import Listen
 from portico.settings.chatting import Chat
@@ -69,6 +70,9 @@ def test_it_says_where_it_is_and_how_to_come_in_first(tmp_path: Path) -> None:
         metrics = Metrics()
         offer.watch(metrics)
         await offer.start()
+        text = render(metrics.snapshot())
+        assert "\nportico_chat_people 0\n" in text
+        assert "\nportico_chat_waiting 0\n" in text
         words, screen = Words("en"), Screen(1, "utf-8", {})
         first, data, *beside = offer.greeting(words, screen, None)
         assert "chat 三号店" in first
@@ -83,6 +87,25 @@ def test_it_says_where_it_is_and_how_to_come_in_first(tmp_path: Path) -> None:
             sock.close()
 
     asyncio.run(visit())
+
+
+@pytest.mark.parametrize("with_port", [True, False])
+def test_the_first_admin_is_led_to_what_a_browser_can_open(with_port: bool, tmp_path: Path) -> None:
+    async def visit() -> str:
+        binds = (f"unix:{tmp_path}/chat.sock", *(["localhost:0"] if with_port else []))
+        offer = offered(tmp_path / "data", Listen(bind=binds))
+        places = offer.open_places()
+        offer.open()
+        await offer.start()
+        (warning,) = offer.warnings(Words("en"))
+        await offer.stop()
+        offer.close()
+        for sock in places.sockets:
+            sock.close()
+        return warning
+
+    warning = asyncio.run(visit())
+    assert warning.startswith("set up: http://localhost:" if with_port else "set up: open /#")
 
 
 def test_nothing_stays_open_where_one_port_is_taken(tmp_path: Path) -> None:

@@ -114,12 +114,14 @@ class OfferedChat:
         return lines
 
     def warnings(self, words: Words) -> list[str]:
-        """Show the first admin's link."""
+        """Show the first admin's link. At a socket file alone nobody but a proxy knows what stands in front of it."""
         if self._link is None:
             return []
         links = links_of(self._places.sockets) if self._places is not None else Links([], [])
-        shown = [*links.own, *(link for link, _ in links.lan)]
-        return [words("chat-first", link=f"{shown[0] if shown else '/'}#{self._link}")]
+        shown = [link for link in [*links.own, *(link for link, _ in links.lan)] if link.startswith("http")]
+        if not shown:
+            return [words("chat-first-proxied", link=f"/#{self._link}")]
+        return [words("chat-first", link=f"{shown[0]}#{self._link}")]
 
     def survey(self, words: Words, screen: Screen) -> Survey | None:
         """Find out nothing more."""
@@ -146,10 +148,11 @@ class OfferedChat:
         return Joined(premises.handler, services, self._beside, hand_over)
 
     def watch(self, metrics: "Metrics") -> None:
-        """Add who is there."""
+        """Add how many are there, and how many wait."""
         premises = self._premises
         if premises is not None:
             metrics.watch("portico_chat_people", lambda: len(premises.house.hub.readers))
+            metrics.watch("portico_chat_waiting", lambda: premises.desk.waiting)
 
     async def start(self) -> None:
         """Read what was set, and make the first admin's link where nobody can sign in yet."""

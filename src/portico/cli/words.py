@@ -274,6 +274,10 @@ TEXTS: dict[str, Text] = {
         "set up: {link} (signs the first admin in, once, within a day)",
         "初次设置：{link}（管理员首次登录用，一天内有效，只能用一次）",
     ),
+    "chat-first-proxied": Text(
+        "set up: open {link} at the address of the proxy in front (signs the first admin in, once, within a day)",
+        "初次设置：在前端代理的网址后面加上 {link} 打开（管理员首次登录用，一天内有效，只能用一次）",
+    ),
     "chat-doctor": Text("look for what is wrong with a chat, or soon will be", "检查聊天服务现有的和潜在的问题"),
     "chat-doctor-port": Text("the port of the pages, to see whether it is free", "网页端口，检查是否空闲"),
     "chat-doctor-example": Text("everything that can be looked at", "检查所有项目"),
@@ -316,6 +320,10 @@ TEXTS: dict[str, Text] = {
     "join-example": Text("as somebody with an account; remembered on this machine", "以自己的账号参加，本机会记住登录"),
     "join-example-visitor": Text("to the desk, as a visitor", "作为访客联系客服台"),
     "join-password": Text("password of {name}", "{name} 的密码"),
+    "join-no-password": Text(
+        "there is no terminal to ask for the password of {name}; put it in {variable}",
+        "这里没有终端，无法询问 {name} 的密码，请放在环境变量 {variable} 里",
+    ),
     "join-lost": Text(
         "*** no connection{why}; trying again, nothing is lost", "*** 连接已断开{why}，正在重试，消息不会丢失"
     ),

@@ -37,6 +37,8 @@ FAMILIES: Final = {
     "portico_calls_in_flight": Family("gauge", "Calls of services that have not ended."),
     "portico_served_total": Family("counter", "Connections that ended, and datagrams."),
     "portico_sent_bytes_total": Family("counter", "Bytes that services have sent."),
+    "portico_chat_people": Family("gauge", "People who are connected to the chat."),
+    "portico_chat_waiting": Family("gauge", "Visitors who wait for somebody of the desk."),
     "portico_threads": Family("gauge", "Threads for WSGI applications."),
     "portico_threads_busy": Family("gauge", "Threads that are at work."),
     "portico_thread_jobs_waiting": Family("gauge", "Requests that no thread has taken yet."),

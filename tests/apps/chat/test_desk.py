@@ -192,10 +192,12 @@ def test_visitors_are_told_what_is_new_and_all_of_it_now_and_then(tmp_path: Path
         await world.later(0)
         await world.later(1)
         assert (first.statuses(), second.statuses()) == ([("queued", 1)], [("queued", 2)])
+        assert world.desk.waiting == 2
         await world.close(one)
         second.has_room = False
         await world.later(1)
         assert (first.statuses()[1:], second.statuses()) == ([("closed", None)], [("queued", 2)])
+        assert world.desk.waiting == 1
         second.has_room = True
         await world.later(1)
         assert second.statuses() == [("queued", 2)]

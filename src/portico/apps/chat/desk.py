@@ -73,6 +73,11 @@ class Desk:
                 await self._task
             self._task = None
 
+    @property
+    def waiting(self) -> int:
+        """Count the visitors who wait for an agent, as the last turn found them."""
+        return len(self._told)
+
     def wake(self) -> None:
         """Ask for a turn soon: something has happened that is no event."""
         self._has_changed = True
