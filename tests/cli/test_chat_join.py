@@ -72,6 +72,15 @@ def test_who_is_not_let_in_is_told_why(start: Start, tmp_path: Path) -> None:
     assert "password is wrong" in refused.err
 
 
+def test_a_password_is_not_taken_out_of_the_messages_in_a_pipe(start: Start, tmp_path: Path) -> None:
+    url, _ = serve(start, tmp_path)
+    env = environment(XDG_STATE_HOME=str(tmp_path / "state"))
+    words = (sys.executable, "-m", "portico", "chat", "join", url, "--login", "admin")
+    done = subprocess.run(words, env=env, input=b"hello\n", capture_output=True, timeout=DEADLINE_S)
+    assert done.returncode == 2
+    assert b"put it in PORTICO_CHAT_PASSWORD" in done.stderr
+
+
 def test_a_device_that_was_forgotten_is_told_and_forgotten_here(start: Start, tmp_path: Path) -> None:
     url, _ = serve(start, tmp_path)
     tokens = Tokens(str(tmp_path / "state" / "portico" / "chat-tokens.json"))

@@ -103,7 +103,7 @@ def test_names_of_people_and_of_conversations(stage: Stage) -> None:
         ("an edit", event(2, c=DIRECT, k="edit", ref=1), "小李: (instead of #1) hi"),
         ("a deletion", event(2, c=DIRECT, k="del", b={}, ref=1), "小李: (#1 was deleted)"),
         ("somebody comes", event(2, c=DIRECT, k="join", b={"person": 3}), "小王 has come in"),
-        ("somebody goes", event(2, c=DIRECT, k="leave", b={"person": 99}), "#99 has left"),
+        ("somebody goes", event(2, c=DIRECT, k="leave", b={"person": 5}), "小李 has left"),
         ("several lines", event(1, "a\nb", c=DIRECT), "小李: a\n    b"),
         ("an escape", event(1, "\x1b[2Ja", c=DIRECT), r"小李: \x1b[2Ja"),
         ("an announced gap", {"t": "sync", "c": 7, "ev": [], "head": 9, "limited": True}, "is here; /history"),
@@ -118,6 +118,41 @@ def test_what_is_shown(name: str, frame: dict[str, Any], shown: str, stage: Stag
     stage.say(frame)
     (line,) = stage.lines()
     assert line.endswith(shown), name
+
+
+def test_who_is_not_known_yet_is_asked_for_before_what_came_is_shown(stage: Stage) -> None:
+    stage.connect()
+    stage.say({"t": "sync", "c": DIRECT, "ev": [event(1, c=DIRECT, f=6)], "first": 1, "head": 1})
+    assert stage.lines() == []
+    stage.learn()
+    stage.say(event(2, "two", c=DIRECT))
+    assert stage.lines() == ["*** what you type goes to 小李"]
+    assert [frame["ids"] for frame in stage.taken() if frame.get("op") == "people.get"] == [[6]]
+    stage.say({"t": "ok", "id": stage.member._next, "people": {"6": {"name": "金老板", "kind": "user"}}})
+    assert [line.split("] ")[1] for line in stage.lines()] == ["金老板: hi", "小李: two"]
+
+
+@pytest.mark.parametrize("answer", [{"t": "ok", "people": {}}, {"t": "err", "code": "rate", "why": "slow"}, None])
+def test_who_cannot_be_named_has_a_number_and_is_not_asked_for_again(
+    answer: dict[str, Any] | None, stage: Stage
+) -> None:
+    stage.learn()
+    stage.lines()
+    stage.say(event(1, c=DIRECT, k="leave", b={"person": 99}))
+    if answer is None:
+        stage.member.lost("")
+    else:
+        stage.say({**answer, "id": stage.member._next})
+    stage.say(event(2, c=DIRECT, k="join", b={"person": 99}))
+    assert [line.split("] ")[1] for line in stage.lines() if "]" in line] == ["#99 has left", "#99 has come in"]
+
+
+def test_a_new_name_is_the_name_from_then_on(stage: Stage) -> None:
+    stage.learn()
+    stage.say({"t": "st", "people": {"5": {"name": "李老师", "kind": "user"}, "6": {"on": True}}})
+    stage.lines()
+    stage.say(event(1, c=DIRECT))
+    assert stage.lines()[0].endswith("李老师: hi")
 
 
 def test_what_says_nothing_to_a_person_is_not_shown(stage: Stage) -> None:

@@ -12,6 +12,7 @@ In: the URL of a chat. Out: exit code 0 at the end, 1 where one is not let in or
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -90,6 +91,8 @@ def _signed_in(url: Url, link: str, login: str, name: str) -> str:
     password = os.environ.get(_PASSWORD)
     if password is None:
         words = words_of_environment()
+        if not sys.stdin.isatty():  # what stands there are messages
+            raise UsageError(words("join-no-password", name=login, variable=_PASSWORD))
         password = click.prompt(words("join-password", name=login), hide_input=True, err=True)
     return _post(url, "/api/signin", login=login, password=str(password))
 

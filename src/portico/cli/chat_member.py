@@ -24,6 +24,7 @@ GUESTS: Final = ("visitor", "peer")  # who talk to the desk
 AT_FIRST: Final = 10  # events of a conversation that are shown when one comes in
 _HISTORY: Final = 20
 _MAX_HISTORY: Final = 200
+_MAX_NAMES: Final = 500  # that are asked for at once
 
 Frame = Mapping[str, Any]
 
@@ -47,8 +48,13 @@ class Member:
         self._answers: dict[int, Callable[[Frame], None]] = {}
         self._cursors: dict[int, int] = {}
         self._epoch = ""
+        self._held: list[
+            tuple[Frame, bool]
+        ] = []  # events, until it is known who is in them; whether with their numbers
         self._kind = ""  # of person, until it is known
         self._me = 0
+        self._nameless: set[int] = set()  # who has been asked for
+        self._naming = 0  # the number of that question, 0 for none
         self._next = 0
         self._on_end = on_end
         self._own: dict[int, int] = {}  # the last message of one's own in each conversation
@@ -86,6 +92,8 @@ class Member:
         self._socket = None
         self._answers.clear()
         self._pages.clear()
+        self._naming = 0
+        self._show_held()
 
     def take(self, text: str) -> None:
         """Take a message of the server."""
@@ -131,6 +139,7 @@ class Member:
         elif self.current is None and self.unsent:
             self.unsent.clear()
             self._show(self._words("join-nowhere"))
+        self._show_held()
 
     def _start(self, answer: Frame) -> None:
         self.conversations[answer["c"]] = Conversation(answer["c"], self._words("join-desk"))
@@ -158,8 +167,34 @@ class Member:
     def _show_events(self, events: Iterable[Frame], *, is_numbered: bool = False) -> None:
         for event in events:
             self._note_own(event)
+            self._held.append((event, is_numbered))
+        self._show_held()
+
+    def _show_held(self) -> None:
+        """Show what came, in its order, as soon as it is known who is in it; who is a stranger is asked for once."""
+        if self._naming or not self._kind:
+            return
+        found = {one for event, _ in self._held for one in (event["f"], event["b"].get("person"))}
+        strangers = sorted(one for one in found - self._nameless if isinstance(one, int) and one not in self.names)
+        if strangers and self._socket is not None:
+            self._nameless.update(strangers[:_MAX_NAMES])
+            self.ask("people.get", self._named, ids=strangers[:_MAX_NAMES])
+            self._naming = self._next
+            return
+        held, self._held = self._held, []
+        for event, is_numbered in held:
             if line := self._line(event):
                 self._show(f"#{event['s']} {line}" if is_numbered else line)
+
+    def _named(self, answer: Frame) -> None:
+        self._naming = 0
+        self._status(answer)
+        self._show_held()
+
+    def _status(self, frame: Frame) -> None:
+        """Learn what people are called, who may have changed it."""
+        cards = frame.get("people", {}).items()
+        self.names |= {int(one): str(card["name"]) for one, card in cards if "name" in card}
 
     def _note_own(self, event: Frame) -> None:
         """Note a message of one's own, and its end."""
@@ -203,7 +238,9 @@ class Member:
     def _error(self, frame: Frame) -> None:
         self._answers.pop(frame.get("id", 0), None)
         self._pages.discard(frame.get("id", 0))
-        if frame["code"] == "auth":
+        if self._naming and frame.get("id") == self._naming:
+            self._named({})  # as numbers, then
+        elif frame["code"] == "auth":
             self._on_end(printable(frame["why"]))
         else:
             self._show(self._words("join-refused", why=printable(frame["why"])))
@@ -369,6 +406,7 @@ _LISTENERS: Final[Mapping[str, Callable[[Member, Frame], None]]] = {
     "ok": Member._ok,
     "reset": lambda member, frame: member._cursors.clear(),
     "err": Member._error,
+    "st": Member._status,
     "bye": Member._bye,
     "ping": lambda member, frame: member._say("pong"),
 }
