@@ -285,6 +285,14 @@ class WebSocketConnection(asyncio.Protocol):
             self._is_gathering = True
             self._server.loop.call_soon(self._end_turn)
 
+    def send_now(self, data: str | bytes) -> None:
+        """Send a message at once, for whoever has gathered what there is already. Raises as `send` does."""
+        codec = self._codec
+        if codec.is_ending or self.transport.is_closing():
+            raise self._gone()
+        codec.send_message(data)
+        self._flush()
+
     def _end_turn(self) -> None:
         """Write what was sent in this turn of the loop."""
         self._is_gathering = self._has_sent = False

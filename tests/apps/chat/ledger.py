@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from portico.apps.chat import people, rooms
+from portico.apps.chat import people, rooms, search
 from portico.apps.chat.events import Claim, Event, check
 from portico.apps.chat.log import Appended, Change, append
 from portico.apps.chat.schema import prepare
@@ -32,7 +32,13 @@ class Ledger:
 
     def say(self, sender: int, conversation: int, text: str, cid: str | None = None, **more: object) -> Appended:
         claim = Claim(conversation, "msg", {"text": text}, cid=cid, **more)
-        return append(self.change, check(claim, sender, "ws"))
+        return self._append(claim, sender)
 
     def do(self, sender: int, conversation: int, kind: str, ref: int, **body: object) -> Appended:
-        return append(self.change, check(Claim(conversation, kind, body, ref), sender, "ws"))
+        return self._append(Claim(conversation, kind, body, ref), sender)
+
+    def _append(self, claim: Claim, sender: int) -> Appended:
+        appended = append(self.change, check(claim, sender, "ws"))
+        if not appended.is_repeat:
+            search.index(self.db, appended.event)
+        return appended

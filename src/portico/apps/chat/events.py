@@ -67,9 +67,12 @@ class Event(NamedTuple):
         return str(json.loads(self.body).get("text", ""))
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
 def dump(body: Mapping[str, Any]) -> str:
     """Write a body as it is stored: one form for equal values."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _ENCODER.encode(body)
 
 
 def check_text(value: object) -> str:

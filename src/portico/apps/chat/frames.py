@@ -110,7 +110,7 @@ def parse(text: str) -> list[Request]:
 
 def _parse_one(line: str) -> Request:
     try:
-        frame = json.loads(line, parse_constant=_no_constant)
+        frame = _DECODER.decode(line)
         if "\\u" in line:
             json.dumps(frame, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError) as exc:
@@ -126,6 +126,11 @@ def _parse_one(line: str) -> Request:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+# Made once: json.loads and json.dumps make one for each call that has options.
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def number(frame: Frame, name: str, *, least: int = 1) -> int:
@@ -193,7 +198,7 @@ _READERS: Final[dict[str, Callable[[Frame], Request]]] = {
 def write(kind: str, /, **members: Any) -> str:
     """Write a frame; members that are None are left out."""
     found = {"t": kind} | {name: value for name, value in members.items() if value is not None}
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(found)
 
 
 def write_event(event: Event) -> str:

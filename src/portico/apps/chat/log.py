@@ -14,7 +14,6 @@ from sqlite3 import Connection
 from typing import Final, NamedTuple
 
 from portico.apps.chat.events import Entry, Event, Rejected
-from portico.apps.chat.search import forget, remember
 
 MAX_READ: Final = 200
 _COLUMNS: Final = "conversation, seq, at_ms, sender, kind, body, ref, cid, via"
@@ -25,8 +24,8 @@ _MAY_MODERATE: Final = "owner"
 class Change(NamedTuple):
     """One transaction, or a part of it that succeeds or fails by itself.
 
-    now_ms: when it happens, since 1970. events: what it has appended, in order; whoever listens hears of it after the
-    commit.
+    now_ms: when it happens, since 1970. events: what it has appended, in order; they are made findable (`search.index`)
+    before the commit, and whoever listens hears of them after it.
     """
 
     db: Connection
@@ -93,13 +92,7 @@ def put(change: Change, entry: Entry) -> Event:
         raise Rejected("no_conversation", "there is no such conversation")
     event = Event(entry.conversation, row[0], change.now_ms, *entry[1:])
     db.execute(f"INSERT INTO event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", event)
-    if event.kind == "msg":
-        remember(db, event.conversation, event.seq, event.text)
-    elif event.kind == "edit" and event.ref is not None:
-        forget(db, event.conversation, event.ref)
-        remember(db, event.conversation, event.ref, event.text)
-    elif event.kind == "del" and event.ref is not None:
-        forget(db, event.conversation, event.ref)
+    if event.kind == "del" and event.ref is not None:
         _empty(db, event.conversation, event.ref)
     change.events.append(event)
     return event

@@ -8,6 +8,8 @@ import re
 import sqlite3
 from typing import Final
 
+from portico.apps.chat.events import Event
+
 MAX_WORDS: Final = 16
 MAX_FOUND: Final = 100
 SEQ_BITS: Final = 32
@@ -15,20 +17,28 @@ _SEQ_MASK: Final = (1 << SEQ_BITS) - 1
 
 # Han, kana and hangul, which are written without spaces between words, or whose words are short.
 _CJK_CLASS: Final = "[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff]"
-_CJK: Final = re.compile(f"({_CJK_CLASS})")
+_APART: Final = re.compile(f"{_CJK_CLASS}|[^{_CJK_CLASS[1:]}+")
 _CJK_RUNS: Final = re.compile(f"({_CJK_CLASS}+)")
 _WORD: Final = re.compile(r"\w+")
 
 
-def remember(db: sqlite3.Connection, conversation: int, seq: int, text: str) -> None:
-    """Make a message's text findable."""
+def index(db: sqlite3.Connection, event: Event) -> None:
+    """Make a message findable, by its text as it is now: not any more where it was deleted.
+
+    Called for the events of a whole group, after its last savepoint: FTS5 writes out all it has gathered at the end of
+    each savepoint that it knows of, which took longer than the message itself.
+    """
+    if event.kind == "msg":
+        _remember(db, row_of(event.conversation, event.seq), event.text)
+    elif event.kind in ("edit", "del") and event.ref is not None:
+        row = row_of(event.conversation, event.ref)
+        db.execute("DELETE FROM found WHERE rowid = ?", (row,))
+        _remember(db, row, event.text)
+
+
+def _remember(db: sqlite3.Connection, row: int, text: str) -> None:
     if text:
-        db.execute("INSERT INTO found (rowid, words) VALUES (?, ?)", (row_of(conversation, seq), _apart(text)))
-
-
-def forget(db: sqlite3.Connection, conversation: int, seq: int) -> None:
-    """Take a message's text out of the search."""
-    db.execute("DELETE FROM found WHERE rowid = ?", (row_of(conversation, seq),))
+        db.execute("INSERT INTO found (rowid, words) VALUES (?, ?)", (row, _apart(text)))
 
 
 def row_of(conversation: int, seq: int) -> int:
@@ -57,7 +67,7 @@ def search(db: sqlite3.Connection, person: int, text: str, limit: int = MAX_FOUN
 
 
 def _apart(text: str) -> str:
-    return _CJK.sub(r" \1 ", text)
+    return " ".join(_APART.findall(text))
 
 
 def _query(text: str) -> str:

@@ -25,6 +25,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from portico.apps.chat import search
 from portico.apps.chat.events import Event, Rejected
 from portico.apps.chat.log import Change
 from portico.apps.chat.schema import prepare
@@ -147,6 +148,9 @@ class Store:
         try:
             for job in group:
                 _attempt_one(self._writer, job, self.now_ms())
+            for job in group:
+                for event in job.events:
+                    search.index(self._writer, event)
         except sqlite3.Error as exc:
             _give_up(self._writer, group, exc)
             return False

@@ -120,9 +120,9 @@ class SocketWire:
         try:
             for message in self._joiner.join(messages):
                 try:
-                    self._socket.send(message)
+                    self._socket.send_now(message)
                 except UsageError:  # half of a surrogate pair, from whoever is answered with it
-                    self._socket.send(message.encode(errors="replace").decode())
+                    self._socket.send_now(message.encode(errors="replace").decode())
         except Gone:
             return
         for message in messages:
