@@ -171,6 +171,27 @@ async def test_messages_sent_in_one_turn_arrive_in_their_order(scene: Scene, sta
         assert await caller.hear_message() == turn
 
 
+async def test_what_is_sent_now_leaves_with_what_has_gathered_and_behind_it(scene: Scene, stage: Stage) -> None:
+    ended: list[type[Exception]] = []
+
+    async def app(socket: WebSocket) -> None:
+        assert isinstance(socket, WebSocketConnection)
+        await socket.receive()
+        for number in range(4):
+            socket.send(str(number))
+        socket.send_now("now")
+        socket.close()
+        try:
+            socket.send_now("too late")
+        except Gone as exc:
+            ended.append(type(exc))
+
+    caller = await (await scene.open(app)).call()
+    await caller.say("go")
+    assert [await caller.hear_message() for _ in range(5)] == ["0", "1", "2", "3", "now"]
+    await stage.until(lambda: bool(ended))
+
+
 async def test_what_waits_for_the_end_of_the_turn_leaves_before_a_close_frame(scene: Scene, stage: Stage) -> None:
     async def app(socket: WebSocket) -> None:
         socket.send("1")

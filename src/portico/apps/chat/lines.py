@@ -240,7 +240,7 @@ class _Lines:
                 with suppress(Rejected):
                     await store.write(lambda change: None)
             await store.read_long(lambda db: None)
-        while session.reader is not None and session.reader.lagging and self._wire.has_room:
+        while session.reader is not None and session.reader.lagging and self._wire.has_room:  # noqa: ASYNC110
             await asyncio.sleep(0)
         await asyncio.sleep(0)
         await self._wire.flushed()
