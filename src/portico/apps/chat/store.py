@@ -31,7 +31,7 @@ from portico.apps.chat.log import Change
 from portico.apps.chat.schema import prepare
 from portico.errors import ConfigError, excerpt
 
-MAX_GROUP: Final = 64
+MAX_GROUP: Final = 256
 _BUSY_S: Final = 5.0
 
 Answer = TypeVar("Answer")
