@@ -73,6 +73,7 @@ def test_it_says_where_it_is_and_how_to_come_in_first(tmp_path: Path) -> None:
         text = render(metrics.snapshot())
         assert "\nportico_chat_people 0\n" in text
         assert "\nportico_chat_waiting 0\n" in text
+        assert "\nportico_chat_unable 0\n" in text
         words, screen = Words("en"), Screen(1, "utf-8", {})
         first, data, *beside = offer.greeting(words, screen, None)
         assert "chat 三号店" in first

@@ -152,6 +152,7 @@ class OfferedChat:
         premises = self._premises
         if premises is not None:
             metrics.watch("portico_chat_people", lambda: len(premises.house.hub.readers))
+            metrics.watch("portico_chat_unable", lambda: int(bool(premises.store.trouble)))
             metrics.watch("portico_chat_waiting", lambda: premises.desk.waiting)
 
     async def start(self) -> None:

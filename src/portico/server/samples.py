@@ -38,6 +38,7 @@ FAMILIES: Final = {
     "portico_served_total": Family("counter", "Connections that ended, and datagrams."),
     "portico_sent_bytes_total": Family("counter", "Bytes that services have sent."),
     "portico_chat_people": Family("gauge", "People who are connected to the chat."),
+    "portico_chat_unable": Family("gauge", "1 while the chat cannot store what people send, as on a full disk."),
     "portico_chat_waiting": Family("gauge", "Visitors who wait for somebody of the desk."),
     "portico_threads": Family("gauge", "Threads for WSGI applications."),
     "portico_threads_busy": Family("gauge", "Threads that are at work."),

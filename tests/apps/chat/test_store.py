@@ -133,7 +133,7 @@ async def fill(store: Store) -> None:
         await store.write(said("x" * 8_000 + str(n)))
 
 
-def test_a_full_disk_is_told_and_got_over(tmp_path: Path) -> None:
+def test_a_full_disk_is_told_and_got_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def play() -> None:
         async with opened(tmp_path / "db") as store:
             await settle(store)
@@ -144,10 +144,14 @@ def test_a_full_disk_is_told_and_got_over(tmp_path: Path) -> None:
                 with pytest.raises(Rejected, match="nothing can be stored now") as caught:
                     await fill(store)
                 assert caught.value.code == "unavailable"
+                assert store.trouble
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
                 signal.signal(signal.SIGXFSZ, old)
             head = (await store.write(said("there is room again"))).event.seq
+            assert not store.trouble
+            assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+            assert "what people send is refused until it can" in caplog.text
             seqs = await store.read(lambda db: [seq for (seq,) in db.execute("SELECT seq FROM event ORDER BY seq")])
             assert seqs == list(range(1, head + 1))
 

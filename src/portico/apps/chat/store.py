@@ -16,6 +16,7 @@ belongs to the loop, or from a COMMIT's beginning to its end to the thread.
 """
 
 import asyncio
+import logging
 import sqlite3
 import threading
 import time
@@ -40,9 +41,9 @@ Read = Callable[[sqlite3.Connection], Answer]
 
 
 class _Job(Generic[Answer]):
-    """Something to be done, and who waits for it. is_long: a thread does it."""
+    """Something to be done, and who waits for it. is_long: a thread does it. trouble: why nothing could be stored."""
 
-    __slots__ = ("answer", "events", "failure", "is_long", "waiter", "work")
+    __slots__ = ("answer", "events", "failure", "is_long", "trouble", "waiter", "work")
 
     def __init__(self, work: Callable[[Any], Answer], is_long: bool) -> None:
         self.work = work
@@ -51,6 +52,7 @@ class _Job(Generic[Answer]):
         self.answer: Answer | None = None
         self.events: Sequence[Event] = ()
         self.failure: Exception | None = None
+        self.trouble = ""
 
 
 class _Group(NamedTuple):
@@ -66,12 +68,15 @@ class Store:
     path: of the file, which is made where there is none; its folder exists. is_fast: a commit does not wait for the
     disk, so that a power failure (not a crash) may cost the last ones.
     on_commit: called in the loop with the events of each commit. now_ms: milliseconds since 1970, replaced by tests.
-    epoch: of the database. Raises ConfigError for a file that is no database of ours.
+    epoch: of the database. trouble: why nothing could be stored at the last attempt, "" where it could. Raises
+    ConfigError for a file that is no database of ours.
     """
 
     def __init__(self, path: Path, *, is_fast: bool = False) -> None:
         self.on_commit: Callable[[Sequence[Event]], None] = lambda events: None
         self.now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+        self.trouble = ""
+        self._path = path
         self._waiting: deque[_Job[Any]] = deque()
         self._is_writing = False
         self._groups: SimpleQueue[_Group | None] = SimpleQueue()
@@ -159,10 +164,20 @@ class Store:
     def _land(self, group: list[_Job[Any]]) -> None:
         """Tell of a commit, and begin what has gathered meanwhile."""
         asyncio.get_running_loop().call_soon(self._go_on)
+        self._note(group[0].trouble)
         events = [event for job in group for event in job.events]
         if events:
             self.on_commit(events)
         _answer(group)
+
+    def _note(self, trouble: str) -> None:
+        """Tell the operator when nothing can be stored any more, and when that is over."""
+        log = logging.getLogger("portico")
+        if trouble and not self.trouble:
+            log.error("nothing can be stored in %s: %s; what people send is refused until it can", self._path, trouble)
+        elif self.trouble and not trouble:
+            log.warning("what people send is stored in %s again", self._path)
+        self.trouble = trouble
 
     # in the threads
 
@@ -238,6 +253,7 @@ def _give_up(db: sqlite3.Connection, group: list[_Job[Any]], exc: sqlite3.Error)
         db.execute("ROLLBACK")
     for job in group:
         job.events = ()
+        job.trouble = str(exc)
         job.failure = Rejected("unavailable", f"nothing can be stored now: {exc}", retry_s=5.0)
 
 
