@@ -11,13 +11,13 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, expect
 
-from portico.apps.chat import people, rooms
+from portico.apps.chat import links, people, rooms
 from portico.apps.chat.events import Claim, check
 from portico.apps.chat.log import Change, append
 from portico.apps.chat.passwords import hash_password
 from portico.apps.chat.premises import MESSAGES, Premises
 from portico.apps.chat.schema import renew_epoch
-from portico.apps.chat.search import forget
+from portico.apps.chat.search import row_of
 from portico.server.http import HttpServer
 from portico.settings import Limits
 
@@ -85,6 +85,11 @@ class Chat:
                 append(change, check(Claim(conversation, "msg", {"text": text}), sender, "ws"))
 
         asyncio.run_coroutine_threadsafe(self._premises.store.write(work), self._loop).result(20)
+
+
+def newcomer(change: Change) -> str:
+    """Make somebody who has no password, and return a link for them."""
+    return links.make_link(change, people.add_person(change, "user", "Nia", login="nia"))
 
 
 def seed(change: Change, hashed: str) -> None:
@@ -183,7 +188,7 @@ def test_a_link_lets_in_once_and_asks_for_a_password(browser: Browser, chat: Cha
     page.goto(f"{chat.url}#{chat.link}")
     page.get_by_role("button", name="登录").click()
     dialog = page.get_by_role("dialog", name="设置")
-    expect(dialog).to_contain_text("请设置密码，以便下次登录。")
+    expect(dialog).to_contain_text("请设置密码，下次用登录名 admin 登录。")
     assert chat.link not in page.url
     dialog.locator("input[name=password]").fill(PASSWORD)
     dialog.get_by_role("button", name="修改密码").click()
@@ -219,6 +224,25 @@ def test_signing_out_forgets_the_device_and_other_devices_can_be_signed_out(ente
     expect(here.locator("input[name=login]")).to_be_visible()
     here.reload()
     expect(here.locator("input[name=login]")).to_be_visible()
+
+
+def test_who_comes_by_a_link_sets_a_first_password_without_an_old_one(chat: Chat, enter: Entrance) -> None:
+    chat.stop()
+    made: list[str] = []
+    chat.restart(lambda change, hashed: made.append(newcomer(change)))
+    page = enter("")
+    page.goto(f"{chat.url}#{made[0]}")
+    page.reload()
+    page.locator("button.main").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("p").first).to_have_text("Choose a password, to sign in again as nia.")
+    expect(dialog.locator("input[name=old]")).to_be_hidden()
+    dialog.locator("input[name=password]").fill("short")
+    dialog.get_by_role("button", name="Change the password").click()
+    expect(dialog.get_by_role("alert")).to_have_text("A password has 8 to 200 characters.")
+    dialog.locator("input[name=password]").fill(PASSWORD)
+    dialog.get_by_role("button", name="Change the password").click()
+    expect(dialog.locator("input[name=old]")).to_be_visible()
 
 
 # Talking
@@ -337,6 +361,21 @@ def test_two_chinese_characters_are_found_and_gone_to(enter: Entrance, chat: Cha
 
 
 # Files
+
+
+def test_a_picture_that_comes_is_followed_to_its_lower_edge(enter: Entrance, chat: Chat) -> None:
+    chat.say(1, 1, *(f"Line {count}" for count in range(30)))
+    ada, wei = enter("ada"), enter("wei", viewport={"width": 390, "height": 844})
+    go(ada, "Quay")
+    go(wei, "Quay")
+    expect(bubbles(wei).last).to_be_in_viewport()
+    buffer = (Path(__file__).parents[2] / "docs" / "pictures" / "chat-widget-zh.webp").read_bytes()
+    ada.locator("input[type=file]").set_input_files(FilePayload(name="a.webp", mimeType="image/webp", buffer=buffer))
+    expect(ada.locator(".drafts li").filter(has_text=re.compile("B$"))).to_have_count(1)
+    say(ada, "Look")
+    expect(wei.locator(".picture img")).to_have_js_property("complete", True)
+    expect(wei.locator(".picture img")).to_be_in_viewport(ratio=0.9)
+    expect(wei.locator("button.bottom")).to_be_hidden()
 
 
 def test_files_go_along_and_come_back(enter: Entrance, tmp_path: Path) -> None:
@@ -493,7 +532,7 @@ def test_a_long_absence_leaves_a_row_that_loads_what_is_missing(enter: Entrance,
 def lose_the_last(change: Change) -> None:
     """Make the room's log end one event earlier, as an older copy of it does."""
     (seq,) = change.db.execute("SELECT head FROM conversation WHERE id = 1").fetchone()
-    forget(change.db, 1, seq)
+    change.db.execute("DELETE FROM found WHERE rowid = ?", (row_of(1, seq),))
     change.db.execute("DELETE FROM event WHERE conversation = 1 AND seq = ?", (seq,))
     change.db.execute("UPDATE conversation SET head = head - 1 WHERE id = 1")
 

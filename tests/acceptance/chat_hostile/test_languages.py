@@ -23,6 +23,11 @@ _PLACE = re.compile(r"\{(\w+)\}")
 SAID_SO = frozenset({"no_place", "nowhere", "which", "nobody"})
 
 
+# What only a faulty program is told, or what is said in lines alone: a page has no words of its own for it.
+OF_PROGRAMS = frozenset({"bad_cid", "bad_language", "bad_priority", "bad_state", "bad_tab", "bad_type", "cid_reuse"})
+OF_PROGRAMS |= {"no_block", "proto", "unknown_kind", "unknown_op", "unknown_type", "version"}
+
+
 def tables() -> Iterator[tuple[str, str, str, str]]:
     """Yield file, key, English and Chinese of every row of the pages' tables."""
     for path in sorted(PAGE.rglob("texts*.js")):
@@ -87,3 +92,9 @@ def test_every_refusal_has_a_reason_in_chinese() -> None:
     codes = {code for path in CHAT.rglob("*.py") for code in re.findall(r'Rejected\(\s*"([a-z_]+)"', path.read_text())}
     assert len(codes) > 40
     assert sorted(codes - set(wording._REASONS_ZH) - SAID_SO) == []
+
+
+def test_every_refusal_that_a_person_can_cause_is_said_by_the_pages() -> None:
+    codes = {code for path in CHAT.rglob("*.py") for code in re.findall(r'Rejected\(\s*"([a-z_]+)"', path.read_text())}
+    said = {key.removeprefix("error.") for _, key, _, _ in tables() if key.startswith("error.")}
+    assert sorted(codes - said - OF_PROGRAMS - SAID_SO) == []

@@ -112,7 +112,8 @@ async def test_a_new_kind_counts_from_the_next_hello(house: Asking) -> None:
     assert (await li.heard(lambda frame: frame["t"] == "bye"))["code"] == 4003
     assert await refusal(li.ask("me")) == "auth"
     again = await house.again(li.id)
-    assert (await again.ask("me"))["me"] == {"id": li.id, "name": "Li 4", "kind": "agent", "login": "li", "lang": ""}
+    expected = {"id": li.id, "name": "Li 4", "kind": "agent", "login": "li", "lang": "", "password": True}
+    assert (await again.ask("me"))["me"] == expected
 
 
 @asked

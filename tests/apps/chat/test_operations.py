@@ -16,7 +16,7 @@ async def test_me_says_who_one_is_and_with_whom(house: Asking) -> None:
     await wang.ask("room.join", c=room)
     talk = (await wang.ask("direct", person=li.id))["c"]
     answer = await li.ask("me")
-    assert answer["me"] == {"id": li.id, "name": "Li", "kind": "user", "login": "li", "lang": ""}
+    assert answer["me"] == {"id": li.id, "name": "Li", "kind": "user", "login": "li", "lang": "", "password": False}
     hall, direct = answer["conversations"]
     assert hall == {
         "c": room,
@@ -52,7 +52,8 @@ async def test_a_new_name_is_told_to_those_one_talks_with(house: Asking) -> None
     await wang.ask("room.join", c=room)
     wang = await house.again(wang.id)
     await li.ask("me.set", name="  李  四 ", lang="zh")
-    assert (await li.ask("me"))["me"] == {"id": li.id, "name": "李 四", "kind": "user", "login": "", "lang": "zh"}
+    expected = {"id": li.id, "name": "李 四", "kind": "user", "login": "", "lang": "zh", "password": False}
+    assert (await li.ask("me"))["me"] == expected
     told = await wang.heard(lambda frame: frame["t"] == "st" and "people" in frame)
     assert told["people"] == {str(li.id): {"name": "李 四", "kind": "user"}}
 

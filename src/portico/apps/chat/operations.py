@@ -88,6 +88,8 @@ async def me(session: Session, frame: Frame) -> Answer:
             for one in rooms.conversations_of(db, own.person)
         ]
         card = {"id": found.id, "name": found.name, "kind": found.kind, "login": found.login, "lang": found.language}
+        (has_password,) = db.execute("SELECT password IS NOT NULL FROM person WHERE id = ?", (own.person,)).fetchone()
+        card["password"] = bool(has_password)
         return {"me": card, "conversations": conversations, "people": _companions(db, own.person)}
 
     may = [name for name in session.house.operations if own.kind in _MAY.get(name, _ANYBODY)]

@@ -201,8 +201,8 @@ class Messenger {
     if (is_first || !this.thread.id) {
       this.#route();
     }
-    if (is_first && this.by === "link") {
-      this.settings(text("settings.first"));
+    if (is_first && this.by === "link" && answer.me.login && !answer.me.password) {
+      this.settings(text("settings.first", { login: answer.me.login }));
     }
     if (is_first) {
       this.note.resume();

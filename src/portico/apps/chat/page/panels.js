@@ -238,8 +238,7 @@ export function settings(connection, me, { hint = "", notices } = {}) {
     });
     const language = (value, label) => h("option", { value, selected: choice() === value }, label);
     return h("div", { class: "stack" },
-      hint && h("p", {}, hint),
-      hint && passwordForm(connection, me),
+      hint && h("div", {}, h("p", {}, hint), passwordForm(connection, me)),
       h("h3", {}, text("settings.profile")),
       h("form", { onsubmit: profile },
         h("label", {}, h("span", {}, text("name")), h("input", { name: "name", value: me.name, required: true, maxlength: 40, autocomplete: "name" })),
@@ -261,16 +260,20 @@ function passwordForm(connection, me) {
     const { old, password } = Object.fromEntries(new FormData(event.target));
     try {
       await connection.ask("me.set", { password, old });
+      me.password = true;
       event.target.reset();
+      before.hidden = false;
       wrong.textContent = "";
       toast(text("saved"));
     } catch (error) {
       wrong.textContent = error.code === "auth" ? text("settings.old_wrong") : reason(error);
     }
   };
+  const before = h("label", { hidden: !me.password }, h("span", {}, text("settings.old")),
+    h("input", { name: "old", type: "password", autocomplete: "current-password", maxlength: 200 }));
   return h("form", { onsubmit: submit },
     h("input", { name: "login", value: me.login, autocomplete: "username", hidden: true, readonly: true }), // for the browser's own book
-    h("label", {}, h("span", {}, text("settings.old")), h("input", { name: "old", type: "password", autocomplete: "current-password", maxlength: 200 })),
+    before,
     h("label", {}, h("span", {}, text("settings.new")), h("input", { name: "password", type: "password", autocomplete: "new-password", required: true, maxlength: 200 })),
     wrong, h("footer", {}, h("button", {}, text("settings.change"))));
 }
@@ -285,7 +288,7 @@ function devices(connection) {
     });
     rows.replaceChildren(...found.map(({ device, label, seen, this: is_this }) => h("li", {},
       h("span", { class: "grow" }, h("span", { class: "device" }, label || "—"),
-        h("span", { class: "dim" }, text("settings.seen", { when: `${shortly(seen)} ${clock(seen)}` }))),
+        h("span", { class: "dim" }, text("settings.seen", { when: shortly(seen) === clock(seen) ? clock(seen) : `${shortly(seen)} ${clock(seen)}` }))),
       is_this ? h("span", { class: "tag" }, text("settings.this")) : h("button", { type: "button", onclick: revoke(device) }, text("settings.revoke")))));
   });
   draw();

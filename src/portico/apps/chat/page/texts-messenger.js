@@ -81,7 +81,7 @@ add({
   "settings.password": ["Password", "密码"],
   "settings.old": ["Password until now", "当前密码"],
   "settings.new": ["New password", "新密码"],
-  "settings.first": ["Choose a password, so that you can sign in again.", "请设置密码，以便下次登录。"],
+  "settings.first": ["Choose a password, to sign in again as {login}.", "请设置密码，下次用登录名 {login} 登录。"],
   "settings.change": ["Change the password", "修改密码"],
   "settings.devices": ["Devices", "设备"],
   "settings.this": ["this one", "本机"],

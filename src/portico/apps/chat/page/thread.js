@@ -54,6 +54,7 @@ export class Thread {
   }
 
   is_at_end = true;
+  #top = 0;
   #rows = new Map(); // key to {element, signature}
   #limit = FIRST_ROWS;
   #new_from = 0; // the last seq that was read when the conversation was opened, 0 for no line
@@ -427,7 +428,9 @@ export class Thread {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroll;
-    this.is_at_end = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    const is_upwards = scrollTop < this.#top; // a picture that grows below before this is told of leads nobody away
+    this.#top = scrollTop;
+    this.is_at_end = scrollHeight - scrollTop - clientHeight < NEAR_PX || (this.is_at_end && !is_upwards);
     this.down.hidden = this.is_at_end;
     if (scrollTop < NEAR_PX && scrollHeight > clientHeight && this.log.firstElementChild?.matches(".gap")) {
       this.log.firstElementChild.querySelector("button").click(); // who scrolls to the top wants what is above
