@@ -76,7 +76,10 @@ async def test_a_link_is_good_once(stage: WebStage) -> None:
     person = await stage.person("admin", "Admin")
     link = await stage.store.write(lambda change: links.make_link(change, person))
     door = entrance(stage)
-    assert (await door.use_link({"token": link}, ME))["me"]["id"] == person
+    answer = await door.use_link({"token": link}, ME)
+    assert answer["me"]["id"] == person
+    known = await stage.store.read(lambda db: people.recognise(db, answer["token"], stage.store.now_ms()))
+    assert await stage.store.read(lambda db: links.is_trusted(db, known.device, stage.store.now_ms()))
     assert (await refused(door.use_link({"token": link}, ME)))[0] == "auth"
     assert (await refused(door.use_link({"token": "forged"}, ME)))[0] == "auth"
     assert (await refused(entrance(stage, redeem=None).use_link({"token": link}, ME)))[0] == "not_offered"

@@ -111,3 +111,38 @@ async def test_two_who_follow_one_link_at_once(house: Asking) -> None:
         return found
 
     assert await house.store.write(partial(try_it)) == [True, False]
+
+
+@asked
+async def test_the_device_that_came_by_a_link_is_trusted_for_an_hour(house: Asking) -> None:
+    li = await house.person("user", "Li", login="li", password="old password")
+    link = await make(house, li.id)
+    await redeem(house, link)
+    here, other = await house.again(li.id), await house.again(li.id)
+    await house.store.write(lambda change: links.trust(change, link, here.token))
+    devices = [one.session.me.device for one in (here, other) if one.session.me is not None]
+
+    async def trusted() -> list[bool]:
+        now_ms = house.now_ms
+        return await house.store.read(lambda db: [links.is_trusted(db, one, now_ms) for one in devices])
+
+    assert await trusted() == [True, False]
+    house.now_ms += links.TRUSTED_MS
+    assert await trusted() == [False, False]
+
+
+@asked
+async def test_who_forgot_the_password_sets_another_by_a_link_once(house: Asking) -> None:
+    li = await house.person("user", "Li", login="li", password="old password")
+    link = await make(house, li.id)
+    await redeem(house, link)
+    here = await house.again(li.id)
+    await house.store.write(lambda change: links.trust(change, link, here.token))
+    assert (await here.ask("me"))["me"]["password"] is False
+    assert await refusal(li.ask("me.set", password="new password")) == "auth"
+    await here.ask("me.set", password="new password")
+    assert await house.rows("SELECT detail FROM audit WHERE act = 'password.set'") == [("by a link",)]
+    assert (await here.ask("me"))["me"]["password"] is True
+    assert await refusal(here.ask("me.set", password="third password")) == "auth"
+    await here.ask("me.set", password="third password", old="new password")
+    assert await house.rows("SELECT detail FROM audit WHERE act = 'password.set'") == [("by a link",), ("",)]

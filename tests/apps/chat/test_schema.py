@@ -50,3 +50,11 @@ def test_a_database_from_before_it_was_noted_what_has_arrived(tmp_path: Path) ->
         db.execute("ALTER TABLE member DROP COLUMN got")
         prepare(db)
         assert "got" in {row[1] for row in db.execute("PRAGMA table_info(member)")}
+
+
+def test_a_database_from_before_it_was_noted_who_came_by_a_link(tmp_path: Path) -> None:
+    with connect(tmp_path / "a") as db:
+        prepare(db)
+        db.execute("ALTER TABLE link DROP COLUMN device")
+        prepare(db)
+        assert "device" in {row[1] for row in db.execute("PRAGMA table_info(link)")}

@@ -14,7 +14,7 @@ same, whether the login exists or not; how often it may fail is counted for the 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from portico.apps.chat import frames, people
+from portico.apps.chat import frames, links, people
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.frames import text
 from portico.apps.chat.log import Change
@@ -91,7 +91,7 @@ class Entrance:
             raise Rejected("not_offered", "there are no links to sign in with")
         self.check_rate(caller.address, "link")
         person = await self._store.write(lambda change: redeem(change, token))
-        return await self._admit(person, caller)
+        return await self._admit(person, caller, link=token)
 
     async def sign_up(self, body: Mapping[str, Any], caller: Caller) -> Answer:
         """Make an account."""
@@ -134,12 +134,15 @@ class Entrance:
             hub.leave(reader)
         return {}
 
-    async def _admit(self, person: int, caller: Caller, *, lasts_ms: int | None = None) -> Answer:
-        """Give a person another device."""
+    async def _admit(self, person: int, caller: Caller, *, lasts_ms: int | None = None, link: str = "") -> Answer:
+        """Give a person another device. link: by which it comes, "" for none."""
 
         def work(change: Change) -> tuple[str, Person]:
             ends_ms = None if lasts_ms is None else change.now_ms + lasts_ms
-            return people.add_device(change, person, caller.label, ends_ms=ends_ms), people.person(change.db, person)
+            token = people.add_device(change, person, caller.label, ends_ms=ends_ms)
+            if link:
+                links.trust(change, link, token)
+            return token, people.person(change.db, person)
 
         token, found = await self._store.write(work)
         return {"token": token, "me": describe(found)}

@@ -3,12 +3,16 @@
     first_link(store)           of the first admin; None once an admin has a way in
     make_link(change, person)   of anybody, for an admin to hand over
     redeem(change, link)        whose it is, and nobody's from then on
+    trust(change, link, token)  the device that came by it may set a password, once
+    is_trusted(db, device, now_ms)
 
-The database has only the SHA-256 of a link. A new link of a person makes the older ones void.
+The database has only the SHA-256 of a link. A new link of a person makes the older ones void. A link is for
+who has no password, or has forgotten it: the device that comes by it is asked for no old one, for an hour.
 """
 
 import hashlib
 import secrets
+from sqlite3 import Connection
 from typing import Final
 
 from portico.apps.chat import people
@@ -17,6 +21,7 @@ from portico.apps.chat.log import Change
 from portico.apps.chat.store import Store
 
 LIFE_MS: Final = 24 * 3_600_000
+TRUSTED_MS: Final = 3_600_000
 FIRST_LOGIN: Final = "admin"
 
 
@@ -59,6 +64,25 @@ def redeem(change: Change, link: str) -> int:
     if row is None or people.person(change.db, row[0]).is_disabled:
         raise Rejected("auth", "this link has been used, or is too old; ask for another")
     return int(row[0])
+
+
+def trust(change: Change, link: str, token: str) -> None:
+    """Note which device has come in by a link. token: of the device."""
+    change.db.execute(
+        "UPDATE link SET device = (SELECT id FROM device WHERE token = ?) WHERE token = ?",
+        (_digest(token), _digest(link)),
+    )
+
+
+def is_trusted(db: Connection, device: int, now_ms: int) -> bool:
+    """Tell whether a device may set a password without the old one."""
+    row = db.execute("SELECT 1 FROM link WHERE device = ? AND used_ms > ?", (device, now_ms - TRUSTED_MS)).fetchone()
+    return row is not None
+
+
+def end_trust(change: Change, device: int) -> None:
+    """Have a device ask for the old password like any other."""
+    change.db.execute("UPDATE link SET device = NULL WHERE device = ?", (device,))
 
 
 def _digest(link: str) -> bytes:

@@ -5,7 +5,7 @@
     block                     who is kept out, and until when
     audit                     what was done to people and rooms, and by whom
     setting                   what an admin has set, as JSON
-    link                      one-time links, by the SHA-256 of their token
+    link                      one-time links, by the SHA-256 of their token; the device that came in by one
     erased                    persons of whom nothing may come back, not even from a backup
 
 A mention is made only for a file that the sender of the message has uploaded: who writes another's number into a
@@ -79,7 +79,8 @@ CREATE TABLE link (
     token BLOB PRIMARY KEY,
     person INTEGER NOT NULL REFERENCES person (id),
     ends_ms INTEGER NOT NULL,
-    used_ms INTEGER
+    used_ms INTEGER,
+    device INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE erased (person INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;

@@ -12,7 +12,7 @@ from functools import partial
 from sqlite3 import Connection
 from typing import Any, Final
 
-from portico.apps.chat import audit, frames, log, people, rooms
+from portico.apps.chat import audit, frames, links, log, people, rooms
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.frames import Frame, number
 from portico.apps.chat.limits import STAFF, Limits
@@ -89,7 +89,8 @@ async def me(session: Session, frame: Frame) -> Answer:
         ]
         card = {"id": found.id, "name": found.name, "kind": found.kind, "login": found.login, "lang": found.language}
         (has_password,) = db.execute("SELECT password IS NOT NULL FROM person WHERE id = ?", (own.person,)).fetchone()
-        card["password"] = bool(has_password)
+        is_trusted = links.is_trusted(db, own.device, session.house.hub.store.now_ms())
+        card["password"] = bool(has_password) and not is_trusted  # whether a new one asks for it
         return {"me": card, "conversations": conversations, "people": _companions(db, own.person)}
 
     may = [name for name in session.house.operations if own.kind in _MAY.get(name, _ANYBODY)]
@@ -124,7 +125,9 @@ async def set_me(session: Session, frame: Frame) -> Answer:
             if value is not None:
                 change.db.execute(f"UPDATE person SET {column} = ? WHERE id = ?", (value, own.person))
         if stored is not None:
-            audit.note(change, own.person, "password.set", own.person)
+            is_by_link = links.is_trusted(change.db, own.device, change.now_ms)
+            links.end_trust(change, own.device)
+            audit.note(change, own.person, "password.set", own.person, "by a link" if is_by_link else "")
 
     await store.write(write)
     if name is not None:
@@ -135,21 +138,21 @@ async def set_me(session: Session, frame: Frame) -> Answer:
 
 
 async def _new_hash(session: Session, frame: Frame) -> str:
-    """Return the hash of a new password, if the old one is known or there is none."""
+    """Return the hash of a new password, if the old one is known, there is none, or the device came by a link."""
     own = myself(session)
     password = check_password(frames.text(frame, "password", most=MAX_PASSWORD))
     old = frames.text(frame, "old", most=MAX_PASSWORD, default="")
 
-    def read(db: Connection) -> tuple[str | None, str | None]:
-        row: tuple[str | None, str | None] = db.execute(
-            "SELECT login, password FROM person WHERE id = ?", (own.person,)
-        ).fetchone()
-        return row
+    store = session.house.hub.store
 
-    login, stored = await session.house.hub.store.read(read)
+    def read(db: Connection) -> tuple[str | None, str | None, bool]:
+        row = db.execute("SELECT login, password FROM person WHERE id = ?", (own.person,)).fetchone()
+        return row[0], row[1], links.is_trusted(db, own.device, store.now_ms())
+
+    login, stored, is_trusted = await store.read(read)
     if not login:
         raise Rejected("forbidden", "only an account with a login has a password")
-    if stored and not await is_password(stored, old):
+    if stored and not is_trusted and not await is_password(stored, old):
         raise Rejected("auth", "the old password is wrong")
     return await hash_password(password)
 

@@ -109,6 +109,8 @@ def prepare(connection: sqlite3.Connection) -> str:
         connection.executescript(f"BEGIN;{NOTE_TABLES}COMMIT;")
     if "got" not in {row[1] for row in connection.execute("PRAGMA table_info(member)")}:
         connection.execute("ALTER TABLE member ADD COLUMN got INTEGER NOT NULL DEFAULT 0")
+    if "device" not in {row[1] for row in connection.execute("PRAGMA table_info(link)")}:
+        connection.execute("ALTER TABLE link ADD COLUMN device INTEGER")
     if is_old(row[1] for row in connection.execute("PRAGMA table_info(desk_case)")):
         connection.executescript(UPGRADE)
     return str(values["epoch"])

@@ -266,6 +266,7 @@ function passwordForm(connection, me) {
       wrong.textContent = "";
       toast(text("saved"));
     } catch (error) {
+      before.hidden = before.hidden && error.code !== "auth"; // a link is good instead of it for an hour only
       wrong.textContent = error.code === "auth" ? text("settings.old_wrong") : reason(error);
     }
   };
