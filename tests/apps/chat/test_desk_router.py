@@ -112,6 +112,36 @@ def test_an_offer_that_nobody_takes_goes_to_the_next_and_sets_the_agent_away(des
     assert (desk.case(one).state, desk.case(one).offered, turn.due_ms) == ("queued", None, None)
 
 
+def test_an_agent_is_asked_for_one_visitor_at_a_time_and_a_colleague_for_the_next(desk: Desk) -> None:
+    desk.available(ben="away")
+    one, two = desk.start(VIC), desk.start(ZOE)
+    desk.turn()
+    assert (desk.case(one).offered, desk.case(two).offered) == (ANN, None)
+    desk.available(ben="available")
+    desk.turn(after_s=1)
+    assert (desk.case(one).offered, desk.case(two).offered) == (ANN, BEN)
+    cases.refuse(desk.change, BEN, two)
+    cases.accept(desk.change, ANN, one)
+    desk.turn()
+    assert desk.case(two).offered == ANN
+
+
+def test_who_was_missed_is_in_front_and_offered_again_as_soon_as_the_agent_is_back(desk: Desk) -> None:
+    desk.online = frozenset({ANN})
+    missed = desk.start(VIC)
+    desk.turn()
+    newer = desk.start(ZOE)
+    desk.turn(after_s=20)
+    assert (desk.case(missed).offered, desk.case(newer).offered) == (None, None)
+    assert desk.status(missed)["pos"] == 1
+    desk.available(ann="available")
+    desk.turn(after_s=1)
+    assert (desk.case(missed).offered, desk.case(newer).offered) == (ANN, None)
+    cases.accept(desk.change, ANN, missed)
+    desk.turn()
+    assert desk.case(newer).offered == ANN
+
+
 def test_who_declined_is_asked_again_after_a_while(desk: Desk) -> None:
     desk.available(ben="away")
     one = desk.start(VIC)
@@ -146,6 +176,7 @@ def test_visitors_of_an_agent_who_is_gone_wait_again_in_front(desk: Desk) -> Non
     assert (desk.case(answered).state, desk.case(answered).agent) == ("open", ANN)
     assert turn.owners == {ANN}
     desk.say(ZOE, answered)
+    cases.accept(desk.change, BEN, asked)
     desk.turn(gone=ANN)
     assert desk.case(answered).offered == BEN
 

@@ -25,8 +25,8 @@ CASES = [
     (
         "what matters more, before everybody",
         [wait(1, first=True), wait(2, at=9)._replace(priority=1), wait(3)._replace(priority=-1)],
-        [agent(5, room=2)],
-        [(2, 5), (1, 5)],
+        [agent(5), agent(6)],
+        [(2, 5), (1, 6)],
     ),
     ("the least loaded", [wait(1)], [agent(5, load=1), agent(6)], [(1, 6)]),
     ("load is a share of the capacity", [wait(1)], [agent(5, load=1, room=2), agent(6, load=2, room=8)], [(1, 6)]),
@@ -35,7 +35,9 @@ CASES = [
     ("who had the visitor before", [wait(1, previous=6)], [agent(5), agent(6, load=1, served=9)], [(1, 6)]),
     ("... but not where there is no room", [wait(1, previous=6)], [agent(5), agent(6, load=2)], [(1, 5)]),
     ("... or who is not there", [wait(1, previous=7)], [agent(5)], [(1, 5)]),
-    ("an offer takes room", [wait(1), wait(2), wait(3)], [agent(5, room=2)], [(1, 5), (2, 5)]),
+    ("one visitor at a time", [wait(1), wait(2), wait(3)], [agent(5, room=4)], [(1, 5)]),
+    ("nobody is asked who has an offer to answer", [wait(1)], [agent(5)._replace(is_asked=True)], []),
+    ("... others are asked meanwhile", [wait(1, previous=5)], [agent(5)._replace(is_asked=True), agent(6)], [(1, 6)]),
     ("offers are spread", [wait(1), wait(2)], [agent(5), agent(6)], [(1, 5), (2, 6)]),
     ("nobody is asked again so soon", [wait(1)._replace(refused=frozenset({5}))], [agent(5)], []),
     ("... others are", [wait(1)._replace(refused=frozenset({5}))], [agent(5), agent(6, load=1)], [(1, 6)]),
@@ -66,6 +68,7 @@ AGENT = st.builds(
     capacities=st.dictionaries(st.integers(1, 3), st.integers(1, 4)),
     load=st.integers(0, 4),
     served_ms=st.integers(0, 5),
+    is_asked=st.booleans(),
 )
 
 
@@ -73,23 +76,21 @@ AGENT = st.builds(
     st.lists(WAITING, unique_by=lambda one: one.conversation),
     st.lists(AGENT, unique_by=lambda one: one.person),
 )
-def test_no_agent_gets_more_than_there_is_room_for_and_nobody_is_left_who_could_be_served(
+def test_each_agent_is_asked_once_within_the_room_and_nobody_is_left_who_could_be_asked_for(
     waiting: list[Waiting], agents: list[Agent]
 ) -> None:
     offers = dict(route(waiting, agents))
-    loads = {one.person: one.load for one in agents}
+    assert len(set(offers.values())) == len(offers)
+    by_conversation, by_person = {one.conversation: one for one in waiting}, {one.person: one for one in agents}
     for conversation, person in offers.items():
-        one = next(one for one in waiting if one.conversation == conversation)
+        one, asked = by_conversation[conversation], by_person[person]
         assert person not in one.refused
-        loads[person] += 1
-    by_number = {one.person: one for one in agents}
-    for conversation, person in offers.items():
-        one = next(one for one in waiting if one.conversation == conversation)
-        assert by_number[person].load < by_number[person].capacities[one.queue]
-        assert loads[person] <= max(by_number[person].capacities.values())
+        assert not asked.is_asked
+        assert asked.load < asked.capacities[one.queue]
+    idle = [other for other in agents if not other.is_asked and other.person not in offers.values()]
     for one in waiting:
-        free = [other.person for other in agents if loads[other.person] < other.capacities.get(one.queue, 0)]
-        assert one.conversation in offers or set(free) <= one.refused
+        free = {other.person for other in idle if other.load < other.capacities.get(one.queue, 0)}
+        assert one.conversation in offers or free <= one.refused
 
 
 @given(st.permutations([wait(1), wait(2, at=4), wait(3, at=4), wait(4, at=8, first=True), wait(5, queue=2)]))

@@ -230,12 +230,16 @@ def refuse(change: Change, agent: int, conversation: int) -> Case:
 
 
 def withdraw(change: Change, case: Case, *, why: str) -> Case:
-    """End the offer of a case, which there is. why: declined, expired."""
-    now_ms, agent = change.now_ms, case.offered or 0
-    change.db.execute(
-        "INSERT OR REPLACE INTO desk_refusal (conversation, person, until_ms) VALUES (?, ?, ?)",
-        (case.conversation, agent, now_ms + REFUSED_MS),
-    )
+    """End the offer of a case, which there is.
+
+    why: declined, and not asked for again for a while; expired: who has not looked is asked again when back.
+    """
+    agent = case.offered or 0
+    if why == "declined":
+        change.db.execute(
+            "INSERT OR REPLACE INTO desk_refusal (conversation, person, until_ms) VALUES (?, ?, ?)",
+            (case.conversation, agent, change.now_ms + REFUSED_MS),
+        )
     _tell(change, case.staff, "state", agent, state="refused", agent=agent, why=why)
     state = "open" if case.state == "open" else "queued"
     return _write(change, case._replace(state=state, offered=None, due_ms=None))

@@ -213,12 +213,13 @@ def _offerable(db: Connection, now_ms: int) -> list[queue.Waiting]:
 
 def _agents(db: Connection, online: frozenset[int]) -> list[queue.Agent]:
     loads, served = load(db), "SELECT coalesce(max(opened_ms), 0) FROM desk_case WHERE agent = ?"
+    asked = {person for (person,) in db.execute("SELECT offered FROM desk_case WHERE offered IS NOT NULL")}
     found = []
     for person, state in staff(db).items():
         if state == "available" and person in online:
             capacities = {one.id: one.capacity for one in queues(db) if cases.serves(db, person, one.id)}
             (served_ms,) = db.execute(served, (person,)).fetchone()
-            found.append(queue.Agent(person, capacities, loads.get(person, 0), served_ms))
+            found.append(queue.Agent(person, capacities, loads.get(person, 0), served_ms, person in asked))
     return found
 
 

@@ -4,7 +4,7 @@ desk_queue          where visitors wait; hours: JSON as `hours` reads it, "" for
 desk_member         which agents serve a queue; one with nobody named in it is served by all
 desk_availability   whether an agent wants visitors now; nothing for one who never said so, and wants them
 desk_case           one conversation of a visitor, see `cases.Case`
-desk_refusal        who let an offer pass, and until when it is not made again
+desk_refusal        who declined an offer, and until when it is not made again
 desk_canned         answers that are kept ready
 """
 

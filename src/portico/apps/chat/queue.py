@@ -7,7 +7,9 @@ In: who waits and who could serve them. Out: offers to make; positions; how long
     choice    the agent who had the visitor before; else the least loaded for its capacity, then the longest without a
               new visitor, then the one with the smallest number, so that equal pictures give equal answers
 
-Nobody is offered what they have refused a moment ago, and nobody is offered more than there is room for.
+Nobody is offered what they have refused a moment ago, and nobody is offered more than there is room for. An agent is
+asked for one visitor at a time: several offers at once would all run out while the first is looked at. What one agent
+cannot be asked now, another is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,13 +36,14 @@ class Waiting(NamedTuple):
 class Agent(NamedTuple):
     """Somebody who is there and wants visitors. capacities: how many at once, for each queue that is served.
 
-    load: visitors and offers now. served_ms: when the last one was got.
+    load: visitors and offers now. served_ms: when the last one was got. is_asked: has an offer to answer.
     """
 
     person: int
     capacities: Mapping[int, int]
     load: int
     served_ms: int
+    is_asked: bool = False
 
 
 class Offer(NamedTuple):
@@ -57,13 +60,13 @@ def in_order(waiting: Iterable[Waiting]) -> list[Waiting]:
 
 def route(waiting: Iterable[Waiting], agents: Iterable[Agent]) -> list[Offer]:
     """Return whom to offer to whom now; whoever is in none of the offers goes on waiting."""
-    free = {agent.person: agent for agent in agents}
+    free = {agent.person: agent for agent in agents if not agent.is_asked}
     offers = []
     for one in in_order(waiting):
         chosen = _choose(one, free.values())
         if chosen is not None:
             offers.append(Offer(one.conversation, chosen.person))
-            free[chosen.person] = chosen._replace(load=chosen.load + 1)
+            del free[chosen.person]
     return offers
 
 
