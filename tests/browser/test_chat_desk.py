@@ -388,6 +388,28 @@ def test_a_visitor_is_handed_to_a_colleague_and_stays_until_that_one_accepts(sta
     expect(first.locator(".composer:visible")).to_have_count(0)
 
 
+def test_an_agent_who_let_an_offer_run_out_reads_why_nothing_comes_and_is_offered_the_visitor_again(
+    stage: Stage, opener: Opener
+) -> None:
+    agent = opener.agent("Mei")
+    visitors = [opener.page(f"{stage.url}/widget") for _ in range(2)]
+    begin(visitors[0], "hello", "Ada")
+    expect(agent.locator(".offer b")).to_have_text("Ada is waiting for you")
+    begin(visitors[1], "hello", "Bo")
+    expect(agent.locator("[data-act=queue] .badge")).to_have_text("2")
+    stage.write(lambda change: change.db.execute("UPDATE desk_case SET due_ms = 1 WHERE offered IS NOT NULL"))
+    stage.wait(stage.premises.desk.route)
+    missed = agent.locator(".missed")
+    expect(missed).to_contain_text("You did not answer an offer in time")
+    expect(agent.locator(".offer")).to_be_hidden()
+    agent.reload()
+    missed.get_by_role("button", name="Available").click()
+    expect(missed).to_be_hidden()
+    expect(agent.locator(".offer b")).to_have_text("Ada is waiting for you")
+    take_offer(agent)
+    expect(agent.locator(".offer b")).to_have_text("Bo is waiting for you")
+
+
 def test_the_desk_is_used_with_keys_alone(stage: Stage, opener: Opener) -> None:
     stage.write(lambda change: desk_settings.set_canned(change, None, "hi", "Greeting", "Hello {{visitor.name}}!"))
     agent = opener.agent("Mei")

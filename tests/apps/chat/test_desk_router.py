@@ -108,6 +108,9 @@ def test_an_offer_that_nobody_takes_goes_to_the_next_and_sets_the_agent_away(des
     desk.turn(after_s=0.1)
     assert desk.case(one).offered == BEN
     assert desk_router.staff(desk.db)[ANN] == "away"
+    assert [desk_router.has_missed(desk.db, agent) for agent in (ANN, BEN)] == [True, False]
+    desk.available(ann="away")
+    assert not desk_router.has_missed(desk.db, ANN)
     turn = desk.turn(after_s=20)
     assert (desk.case(one).state, desk.case(one).offered, turn.due_ms) == ("queued", None, None)
 

@@ -3,7 +3,7 @@
 import re
 import sqlite3
 
-from portico.apps.chat import cases, people
+from portico.apps.chat import cases, desk_router, people
 from portico.apps.chat.cases import Case
 from portico.apps.chat.desk_schema import TABLES
 from portico.apps.chat.log import Change
@@ -31,10 +31,13 @@ def test_a_database_of_before_keeps_its_cases() -> None:
     db.execute(
         "INSERT INTO desk_refusal (conversation, person, until_ms) VALUES (?, ?, 9)", (known.conversation, person)
     )
+    desk_router.set_available(Change(db, 1, []), person, "away", is_missed=True)
+    db.execute("ALTER TABLE desk_availability DROP COLUMN is_missed")
     db.execute("DROP INDEX desk_case_at")
     db.execute("ALTER TABLE desk_case DROP COLUMN priority")
     prepare(db)
     assert cases.find(db, known.conversation) == known
+    assert not desk_router.has_missed(db, person)
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
     snoozed = "UPDATE desk_case SET state = 'snoozed'"
     assert db.execute(snoozed).rowcount == 1

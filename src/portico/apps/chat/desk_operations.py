@@ -125,12 +125,13 @@ def _standing(db: Connection, case: Case | None, now_ms: int, online: frozenset[
 
 
 async def list_cases(desk: Desk, session: Session, frame: Frame) -> Answer:
-    """List cases: one's own, those that wait, all, those closed."""
+    """List cases: one's own, those that wait, all, those closed. missed: one is away for an offer that ran out."""
     own, tab = myself(session).person, frames.text(frame, "tab", most=16, default="mine")
 
     def read(db: Connection) -> Answer:
         cases.check_staff(db, own)
-        return {"items": desk_reports.items(db, own, tab), "available": desk_router.staff(db)[own]}
+        standing = {"available": desk_router.staff(db)[own], "missed": desk_router.has_missed(db, own)}
+        return {"items": desk_reports.items(db, own, tab), **standing}
 
     found = await desk.hub.store.read(read)
     desk.greet(own)

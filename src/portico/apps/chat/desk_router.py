@@ -115,13 +115,18 @@ def staff(db: Connection) -> dict[int, str]:
     return dict(rows.fetchall())
 
 
-def set_available(change: Change, agent: int, state: str) -> None:
-    """Note whether an agent wants visitors. state: one of AVAILABILITY."""
+def set_available(change: Change, agent: int, state: str, *, is_missed: bool = False) -> None:
+    """Note whether an agent wants visitors. state: one of AVAILABILITY. is_missed: decided by an offer that ran out."""
     change.db.execute(
-        "INSERT INTO desk_availability (person, state, since_ms) VALUES (?, ?, ?) "
-        "ON CONFLICT (person) DO UPDATE SET state = excluded.state, since_ms = excluded.since_ms",
-        (agent, state, change.now_ms),
+        "INSERT OR REPLACE INTO desk_availability (person, state, since_ms, is_missed) VALUES (?, ?, ?, ?)",
+        (agent, state, change.now_ms, is_missed),
     )
+
+
+def has_missed(db: Connection, agent: int) -> bool:
+    """Tell whether an agent is away for an offer that ran out, and has not said anything about it since."""
+    row = db.execute("SELECT is_missed FROM desk_availability WHERE person = ?", (agent,)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def statuses(
@@ -168,7 +173,7 @@ def _reopen(change: Change, conversation: int) -> None:
 def _expire(change: Change, case: Case) -> None:
     cases.withdraw(change, case, why="expired")
     if case.state == "offered" and case.offered:  # whoever does not answer one visitor is not sent the next
-        set_available(change, case.offered, "away")
+        set_available(change, case.offered, "away", is_missed=True)
 
 
 def _return_from(change: Change, agent: int) -> None:

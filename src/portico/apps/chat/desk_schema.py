@@ -2,7 +2,8 @@
 
 desk_queue          where visitors wait; hours: JSON as `hours` reads it, "" for always open
 desk_member         which agents serve a queue; one with nobody named in it is served by all
-desk_availability   whether an agent wants visitors now; nothing for one who never said so, and wants them
+desk_availability   whether an agent wants visitors now; nothing for one who never said so, and wants them; is_missed:
+                    set away by an offer that ran out
 desk_case           one conversation of a visitor, see `cases.Case`
 desk_refusal        who declined an offer, and until when it is not made again
 desk_canned         answers that are kept ready
@@ -60,7 +61,8 @@ CREATE TABLE desk_member (
 CREATE TABLE desk_availability (
     person INTEGER PRIMARY KEY REFERENCES person (id),
     state TEXT NOT NULL CHECK (state IN ('available', 'busy', 'away')),
-    since_ms INTEGER NOT NULL
+    since_ms INTEGER NOT NULL,
+    is_missed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 {_CASE}{_CASE_INDEXES}

@@ -111,6 +111,8 @@ def prepare(connection: sqlite3.Connection) -> str:
         connection.execute("ALTER TABLE member ADD COLUMN got INTEGER NOT NULL DEFAULT 0")
     if "device" not in {row[1] for row in connection.execute("PRAGMA table_info(link)")}:
         connection.execute("ALTER TABLE link ADD COLUMN device INTEGER")
+    if "is_missed" not in {row[1] for row in connection.execute("PRAGMA table_info(desk_availability)")}:
+        connection.execute("ALTER TABLE desk_availability ADD COLUMN is_missed INTEGER NOT NULL DEFAULT 0")
     if is_old(row[1] for row in connection.execute("PRAGMA table_info(desk_case)")):
         connection.executescript(UPGRADE)
     return str(values["epoch"])

@@ -31,8 +31,8 @@ class Desk {
     this.lists = { mine: [], queue: [], all: [], closed: [] };
     this.current = 0;
     this.is_wall = false;
-    this.is_leaving = false; // whether a change of the availability is this person's own
     this.available = "";
+    this.has_missed = false; // whether this agent is away for an offer that ran out
     this.side = new Lists(this);
     this.case = new CaseView(this);
     this.visitor = new Visitor(this);
@@ -45,6 +45,8 @@ class Desk {
   #build() {
     this.switch = h("div", { class: "switch", role: "group", "aria-label": text("desk.availability") }, STATES.map((state) =>
       h("button", { type: "button", class: state, "data-state": state, onclick: () => this.setAvailable(state) }, text(`desk.${state}`))));
+    this.missed = h("div", { class: "missed", role: "alert", hidden: true }, h("p", { class: "grow" }, text("desk.now_away")),
+      h("button", { type: "button", class: "main", onclick: () => this.setAvailable("available") }, text("desk.available")));
     this.wall = h("section", { class: "wall", hidden: true });
     this.walls = h("button", { type: "button", class: "link", "aria-pressed": "false", onclick: () => this.toggleWall() }, text("desk.wall"));
     const nav = h("nav", {}, this.walls, h("a", { href: "/" }, text("desk.messenger")),
@@ -53,7 +55,7 @@ class Desk {
     this.element = h("div", { class: "desk" },
       h("header", { class: "bar" }, h("h1", {}, h("img", { src: "/page/mark.svg", alt: "" }), text("desk.title")), this.switch, nav),
       this.side.element,
-      h("main", {}, stateLine(this.connection), this.side.offer, this.leave, this.case.elements, this.wall),
+      h("main", {}, stateLine(this.connection), this.missed, this.side.offer, this.leave, this.case.elements, this.wall),
       this.visitor.element);
   }
 
@@ -111,7 +113,8 @@ class Desk {
       const answers = await Promise.all(tabs.map((tab) => this.connection.ask("desk.list", { tab })));
       answers.forEach((answer, at) => (this.lists[tabs[at]] = answer.items));
       await this.#keepCurrent(tabs);
-      this.#noteAvailable(answers[0].available);
+      this.available = answers[0].available;
+      this.has_missed = answers[0].missed;
       answers.flatMap((answer) => answer.items).forEach((item) => this.#learn(item));
       this.draw();
     } catch (error) {
@@ -145,17 +148,8 @@ class Desk {
     }
   }
 
-  #noteAvailable(state) {
-    if (this.available === "available" && state === "away" && !this.is_leaving) {
-      toast(text("desk.now_away"));
-    }
-    this.is_leaving = false;
-    this.available = state;
-  }
-
   /** Say whether one wants visitors. */
   async setAvailable(state) {
-    this.is_leaving = true;
     await this.do("desk.available", { state });
   }
 
@@ -207,6 +201,7 @@ class Desk {
     const item = this.is_wall ? undefined : this.find(this.current);
     this.element.classList.toggle("reading", Boolean(item) || this.is_wall);
     this.switch.querySelectorAll("button").forEach((each) => each.setAttribute("aria-pressed", String(each.dataset.state === this.available)));
+    this.missed.hidden = !this.has_missed;
     this.walls.setAttribute("aria-pressed", String(this.is_wall));
     this.wall.hidden = this.leave.hidden = !this.is_wall;
     this.case.center.hidden = this.is_wall;

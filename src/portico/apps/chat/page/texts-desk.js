@@ -33,7 +33,7 @@ add({
   "desk.busy": ["Busy", "忙碌"],
   "desk.away": ["Away", "离开"],
   "desk.availability": ["Do you want visitors?", "接待状态"],
-  "desk.now_away": ["You let an offer pass, so you are away now.", "你错过了一次邀请，状态已设为离开。"],
+  "desk.now_away": ["You did not answer an offer in time, so you are away: no visitors are offered to you.", "你没有及时接入访客，状态已自动设为“离开”，暂时不会再给你分配访客。"],
   "desk.wall": ["Figures", "数据看板"],
   "desk.messenger": ["Messenger", "聊天"],
   "desk.admin": ["Administration", "管理"],

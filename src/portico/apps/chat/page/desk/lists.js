@@ -74,7 +74,7 @@ export class Lists {
 
   #drawOffer() {
     const { desk } = this;
-    const item = desk.lists.mine.find((each) => each.offered?.id === desk.me.id);
+    const [item] = desk.lists.mine.filter((each) => each.offered?.id === desk.me.id).sort((one, other) => one.due - other.due);
     this.offer.hidden = !item;
     this.#drawn.renew(this.offer, item ? [item.c, item.due, item.last] : 0, () => item && [
       avatar(item.visitor.name, item.visitor.id),
