@@ -347,11 +347,11 @@ TEXTS: dict[str, Text] = {
     "join-no-room": Text(
         "*** you are in no conversation {name}; /list shows them", "*** 没有名为 {name} 的会话，/list 查看全部"
     ),
-    "join-rooms": Text("*** public rooms: {names}", "*** 公开聊天室：{names}"),
+    "join-rooms": Text("*** public rooms: {names}", "*** 公开房间：{names}"),
     "join-nobody": Text("*** nobody is called {name}", "*** 没有叫 {name} 的人"),
     "join-help-list": Text("my conversations", "我的会话"),
     "join-help-room": Text("NAME: open a conversation", "名称：打开会话"),
-    "join-help-join": Text("NAME: enter a public room; alone, which there are", "名称：进入公开聊天室；不带名称则列出"),
+    "join-help-join": Text("NAME: enter a public room; alone, which there are", "名称：进入公开房间；不带名称则列出"),
     "join-help-msg": Text("NAME TEXT: to one person", "名字 文字：私聊"),
     "join-help-who": Text("who is here, ● online", "这里有谁，● 在线"),
     "join-help-history": Text("N: what was said before", "N：之前的消息"),

@@ -12,7 +12,7 @@ from tests.acceptance.chat.text_clients import netcat, program
 HAN = re.compile("[\u4e00-\u9fff]")
 LATIN = re.compile("[A-Za-z]{3,}")
 NEITHER = re.compile(r"/token \S+|/\S+|TEXT|guest")
-WELCOME = "Welcome. Type text to talk to the desk, /help for commands."
+WELCOME = "Welcome. Type text to talk to the desk, /help for commands. 欢迎。直接输入文字即可联系客服，/help 查看命令。"
 # What is said in each phase of a conversation, in the order in which a visitor meets it.
 PHASES = {
     "en": (
@@ -83,7 +83,7 @@ async def test_at_netcat_all_phases_are_in_one_language(house: House, first: str
         strange = LATIN if language == "zh" else HAN
         odd = [line for line in said if strange.search(NEITHER.sub("", line))]
         assert odd == []
-        assert not any("\ufffd" in line for line in terminal.lines)
+        assert not any("\ufffd" in line for line in terminal.lines[1:])  # the welcome cannot know the charset
 
 
 @acted(House)

@@ -31,9 +31,30 @@ async def test_help_shows_what_one_may_use(stage: TextStage) -> None:
     await visitor.type("/help")
     shown = {line.split()[0] for line in (await visitor.rest())[1:]}
     assert {"/nick", "/login", "/queue", "/rate", "/json", "/token", "/quit"} <= shown
-    assert shown.isdisjoint({"/take", "/transfer", "/note", "/canned"})
+    assert shown.isdisjoint({"/take", "/transfer", "/note", "/canned", "/join", "/invite", "/room", "/msg"})
     await agent.type("/help")
     assert {"/take", "/transfer", "/note", "/canned"} <= {line.split()[0] for line in await agent.rest()}
+
+
+@acted
+async def test_guests_are_told_why_they_may_not_and_see_what_they_may(stage: TextStage) -> None:
+    await stage.open()
+    visitor = await stage.netcat()
+    await visitor.type("hello", "/invite Li", "/join den", "/lang zh", "/msg Li hi", "/join den")
+    await visitor.until("✓")
+    lines = await visitor.until("管理员可以")
+    assert [line for line in lines if line.startswith("*** ")] == [
+        "*** this is for who has an account here; administrators make one",
+        "*** guests may not enter rooms here; an administrator can allow it",
+        "*** 好了。",
+        "*** 需要本站的账号，可请管理员开通",
+        "*** 这里的房间不对访客开放，管理员可以在设置里放开",
+    ]
+    await stage.write("INSERT INTO setting (key, value) VALUES ('guests', 'true')")
+    await visitor.type("/help")
+    shown = {line.split()[0] for line in await visitor.rest() if line.startswith("  /")}
+    assert "/join" in shown
+    assert "/invite" not in shown
 
 
 @acted
@@ -196,7 +217,7 @@ async def test_somebody_is_brought_in_and_what_was_said_is_found(stage: TextStag
         > /search 打印
         < #3 [12:00] (den) Li: 打印机坏了
         > /search 咖啡
-        < *** 还没有内容。
+        < *** 没有找到。
     """)
 
 
@@ -208,7 +229,7 @@ async def test_guests_enter_rooms_where_the_house_is_open_to_them(stage: TextSta
     await li.until("You talk")
     visitor = await stage.netcat()
     await visitor.type("/join den", "/list")
-    assert "*** the rooms of this house are not open to guests" in await visitor.until("nothing yet")
+    assert "*** guests may not enter rooms here; an administrator can allow it" in await visitor.until("nothing yet")
     await stage.write("INSERT INTO setting (key, value) VALUES ('guests', 'true')")
     await visitor.type("/join den", "hello")
     await visitor.until("✓")

@@ -50,7 +50,7 @@ async def test_a_visitor_and_an_agent_talk(stage: TextStage) -> None:
     agent = await stage.come("agent", "Wang")
     visitor = await stage.netcat()
     await visitor.play("""
-        < Welcome. Type text to talk to the desk, /help for commands.
+        < Welcome. Type text to talk to the desk, /help for commands. 欢迎。直接输入文字即可联系客服，/help 查看命令。
         > the printer is broken
         < *** You are guest-2.
         < *** To come back to this conversation: /token ...
@@ -110,7 +110,7 @@ async def test_chinese_in_gbk_is_answered_in_gbk_and_in_chinese(stage: TextStage
     agent = await stage.come("agent", "小王")
     visitor = await stage.netcat("gbk")
     await visitor.play("""
-        < Welcome. Type text to talk to the desk, /help for commands.
+        < Welcome. Type text to talk to the desk, ...
         > 你好，打印机坏了
         < *** 您是 访客-2。
         < *** 断开后想继续这次会话：/token ...
@@ -219,7 +219,7 @@ async def test_a_token_that_is_nobodys(stage: TextStage) -> None:
     await stage.open()
     visitor = await stage.netcat()
     await visitor.play("""
-        < Welcome. Type text to talk to the desk, /help for commands.
+        < Welcome. Type text to talk to the desk, /help for commands. 欢迎。直接输入文字即可联系客服，/help 查看命令。
         > /token nonsense
         < *** this device is not known here any more; sign in again
     """)
@@ -233,7 +233,7 @@ async def test_logging_in_with_a_password_that_is_asked_for(stage: TextStage) ->
     await stage.person("user", "Li", login="li", password=await hash_password("a long secret"))
     user = await stage.netcat()
     await user.play("""
-        < Welcome. Type text to talk to the desk, /help for commands.
+        < Welcome. Type text to talk to the desk, /help for commands. 欢迎。直接输入文字即可联系客服，/help 查看命令。
         > /login li wrong
         < *** the login or the password is wrong
         > /login li
@@ -277,7 +277,7 @@ async def test_the_encoding_is_chosen(stage: TextStage) -> None:
     visitor = await stage.netcat("big5")
     await visitor.play(
         """
-        < Welcome. Type text to talk to the desk, /help for commands.
+        < Welcome. Type text to talk to the desk, ...
         > /encoding big5
         < *** Text is big5 now.
         > 電腦壞了
@@ -318,7 +318,11 @@ async def test_where_there_is_no_desk(stage: TextStage) -> None:
     await stage.open(has_desk=False)
     visitor = await stage.netcat()
     await visitor.type("hello")
-    assert (await visitor.rest())[0] == "Welcome. /login NAME to come in, /help for commands."
+    english, chinese = (
+        "Welcome. /login NAME to come in, /help for commands.",
+        "欢迎。请用 /login 登录名 登录，/help 查看命令。",
+    )
+    assert (await visitor.rest())[0] == f"{english} {chinese}"
 
 
 # programs

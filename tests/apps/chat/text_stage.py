@@ -5,7 +5,7 @@
         await stage.open()
         visitor = await stage.netcat()
         await visitor.play('''
-            < Welcome. Type text to talk to the desk, /help for commands.
+            < Welcome. Type text to talk to the desk, ...
             > hello
             < ...
         ''')
@@ -49,7 +49,7 @@ from portico.settings import Limits as ServerLimits
 from portico.settings import Service
 
 NOON_MS = 1_767_614_400_000  # 5 January 2026, 12:00 UTC, a Monday
-WELCOME = "Welcome. Type text to talk to the desk, /help for commands."
+WELCOME = "Welcome. Type text to talk to the desk, /help for commands. 欢迎。直接输入文字即可联系客服，/help 查看命令。"
 
 
 class Netcat:
@@ -72,7 +72,8 @@ class Netcat:
     async def line(self) -> str:
         """Return the next line, "$" at the end."""
         async with asyncio.timeout(PATIENCE_S):
-            found = (await self.reader.readline()).decode(self.encoding)
+            # The welcome comes before it is known which charset the terminal has.
+            found = (await self.reader.readline()).decode(self.encoding, "replace")
         return found.removesuffix("\n") if found else "$"
 
     async def until(self, end: str) -> list[str]:

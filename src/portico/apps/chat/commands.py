@@ -13,9 +13,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from portico.apps.chat import log
+from portico.apps.chat import audit, log
 from portico.apps.chat.events import Event, Rejected
 from portico.apps.chat.frames import write_event
+from portico.apps.chat.operations import NO_GUESTS, NOT_FOR_YOU, is_allowed
 from portico.apps.chat.talker import STAFF, Place, Talker
 from portico.apps.chat.wording import LANGUAGES, TICK, clock, lines_of, parse_event, phrase
 from portico.errors import UsageError
@@ -67,13 +68,23 @@ async def _command(talker: Talker, text: str, table: Mapping[str, Command]) -> N
     word, _, rest = text[1:].partition(" ")
     found = table.get(ALIASES.get(word.lower(), word.lower()))
     if word.lower() == "help":
-        show_help(talker, table)
+        await show_help(talker, table)
     elif found is None or (found.needs and found.needs not in talker.setting.house.operations):
         talker.tell("unknown_command", word=word)
     elif found.asks and not rest.strip():
         talker.tell("usage", usage=f"/{word} {found.usage}")
     else:
-        await found.run(talker, rest.strip())
+        try:
+            await found.run(talker, rest.strip())
+        except Rejected as exc:
+            raise _explained(talker, exc) from exc
+
+
+def _explained(talker: Talker, exc: Rejected) -> Rejected:
+    """Return a refusal that says what would help; the bare word is for programs."""
+    word = {NO_GUESTS: "no_guests", NOT_FOR_YOU: "members_only"}.get(str(exc))
+    is_guest = talker.me is not None and talker.me.kind not in STAFF | {"user"}
+    return exc if word is None or not is_guest else Rejected("no_guests", phrase(word, talker.language))
 
 
 async def _say(talker: Talker, text: str) -> None:
@@ -109,12 +120,16 @@ def _is_busy(talker: Talker) -> bool:
 # Oneself
 
 
-def show_help(talker: Talker, table: Mapping[str, Command]) -> None:
+async def show_help(talker: Talker, table: Mapping[str, Command]) -> None:
     """Show the commands that the person may use."""
     kind = talker.me.kind if talker.me is not None else "visitor"
-    offered = talker.setting.house.operations
+    house = talker.setting.house
+    are_welcome = bool((await house.hub.store.read(audit.settings))["guests"])
     for word, found in table.items():
-        if (not found.kinds or kind in found.kinds) and (not found.needs or found.needs in offered):
+        is_offered = not found.needs or (
+            found.needs in house.operations and is_allowed(found.needs, kind, are_guests_welcome=are_welcome)
+        )
+        if is_offered and (not found.kinds or kind in found.kinds):
             usage = f"/{word} {found.usage}".rstrip()
             talker.show(f"  {usage:<26} {found.help[LANGUAGES.index(talker.language)]}")
 
@@ -208,7 +223,7 @@ async def search(talker: Talker, rest: str) -> None:
     """Find what was said by words in it."""
     found = (await talker.ask("search", text=rest))["found"]
     if not found:
-        talker.tell("empty")
+        talker.tell("not_found")
     names = await talker.names_of([one["f"] for one in found])
     for one in found:
         event = {"k": "msg", "f": one["f"], "at": one["at"], "b": {"text": one["text"]}}
@@ -447,12 +462,12 @@ def _item(talker: Talker, items: list[Mapping[str, Any]], name: str) -> Mapping[
 COMMANDS: Final[Mapping[str, Command]] = {
     "nick": Command(nick, "NAME", ("be called something else", "改名"), "me.set", asks=True),
     "who": Command(who, "", ("who is here", "查看谁在这里"), "room.members"),
-    "list": Command(list_all, "", ("your conversations, and public rooms", "我的会话与公开聊天室")),
-    "join": Command(join, "ROOM", ("enter a public room", "进入公开聊天室"), "room.join", asks=True),
+    "list": Command(list_all, "", ("your conversations, and public rooms", "我的会话与公开房间")),
+    "join": Command(join, "ROOM", ("enter a public room", "进入公开房间"), "room.join", asks=True),
     "invite": Command(
-        invite, "USER", ("bring somebody into this room", "邀请他人加入本聊天室"), "room.invite", asks=True
+        invite, "USER", ("bring somebody into this room", "邀请他人加入本房间"), "room.invite", asks=True
     ),
-    "leave": Command(leave, "", ("leave a room", "离开聊天室"), "room.leave"),
+    "leave": Command(leave, "", ("leave a room", "离开房间"), "room.leave"),
     "room": Command(room, "NAME | new NAME", ("talk there from now on", "切换或新建会话"), "room.make", asks=True),
     "msg": Command(message, "USER TEXT", ("to one person alone", "私聊"), "direct", asks=True),
     "to": Command(

@@ -24,7 +24,7 @@ from portico.apps.chat.entrance import Caller
 from portico.apps.chat.events import Rejected
 from portico.apps.chat.talker import Setting, Talker
 from portico.apps.chat.websocket import ABUSIVE, SILENT
-from portico.apps.chat.wording import TICK, phrase
+from portico.apps.chat.wording import LANGUAGES, TICK, phrase
 from portico.errors import Gone
 from portico.server.service import StreamService
 from portico.server.stream import Stream
@@ -187,7 +187,8 @@ class _Lines:
             talker.complain(exc)
             await self._wire.flushed()
             return
-        self._wire.show(phrase("welcome_desk" if talker.has_desk else "welcome_rooms", talker.language))
+        word = "welcome_desk" if talker.has_desk else "welcome_rooms"  # nobody has said a language yet
+        self._wire.show(" ".join(phrase(word, language) for language in LANGUAGES))
         ends_s = asyncio.get_running_loop().time() + self._patience.stranger_s
         try:
             while not talker.is_ended and (line := await self._read_line_until(ends_s)) is not None:

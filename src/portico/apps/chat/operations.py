@@ -25,6 +25,8 @@ Answer = Mapping[str, Any]
 MAX_IDS: Final = 500
 MAX_PEOPLE: Final = 2_000
 SIGNED_OUT: Final = 4003
+NO_GUESTS: Final = "guests may not enter rooms here; an administrator can allow it"
+NOT_FOR_YOU: Final = "this is not for you to do"
 LANGUAGES: Final = ("", "en", "zh")
 
 
@@ -53,12 +55,22 @@ def myself(session: Session) -> Me:
     return session.me
 
 
+def is_allowed(name: str, kind: str, *, are_guests_welcome: bool) -> bool:
+    """Tell whether a kind of people may ask for an operation of the table; of others it is not known here.
+
+    are_guests_welcome: to the public rooms.
+    """
+    if name in _OF_ROOMS and kind not in STAFF and not are_guests_welcome:
+        return False
+    return kind in _MAY.get(name, _ANYBODY)
+
+
 def guarded(kinds: frozenset[str], operation: Operation) -> Operation:
     """Return an operation that only some kinds of people may ask for."""
 
     async def ask(session: Session, frame: Frame) -> Answer:
         if myself(session).kind not in kinds:
-            raise Rejected("forbidden", "this is not for you to do")
+            raise Rejected("forbidden", NOT_FOR_YOU)
         return await operation(session, frame)
 
     return ask
@@ -230,7 +242,7 @@ async def join_room(session: Session, frame: Frame) -> Answer:
 
 async def _check_guest(session: Session) -> None:
     if myself(session).kind not in STAFF and not (await session.house.hub.store.read(audit.settings))["guests"]:
-        raise Rejected("forbidden", "the rooms of this house are not open to guests")
+        raise Rejected("forbidden", NO_GUESTS)
 
 
 async def invite(session: Session, frame: Frame) -> Answer:
@@ -415,6 +427,8 @@ def sign_out(session: Session, person: int, *, but_this: bool = False) -> None:
 
 _ANYBODY: Final = frozenset(people.KINDS)
 _SERVING: Final = frozenset({"agent", "admin"})
+
+_OF_ROOMS: Final = frozenset({"room.list", "room.join"})
 
 _ROWS: Final[Mapping[str, tuple[frozenset[str], Callable[[Session, Frame], Awaitable[Answer]]]]] = {
     "me": (_ANYBODY, me),
