@@ -609,10 +609,29 @@ def test_a_page_without_permission_cannot_show_the_widget(stage: Stage, opener: 
     visitor = opener.page(shop)
     visitor.get_by_role("button", name="Chat with us").click()
     expect(visitor.locator("form")).to_have_count(0)
-    expect(visitor.locator(".wrong")).to_contain_text("No connection")
+    expect(visitor.locator(".wrong")).to_contain_text(f"The chat is not set up for {shop} yet")
     assert visitor.evaluate("localStorage.length") == 0
     assert any("CORS policy" in line for line in opener.complaints)
+    assert any(f"An admin of the chat can add {shop}" in line for line in opener.complaints)
     opener.complaints.clear()
+
+
+def test_a_visitor_of_a_site_that_is_named_no_more_reads_so(stage: Stage, opener: Opener, shop: str) -> None:
+    visitor = opener.page(shop, locale="zh-CN")
+    visitor.get_by_role("button", name="在线咨询").click()
+    begin(visitor, "你好")
+    expect(said(visitor)).to_have_text(["你好"])
+    stage.write(lambda change: audit.set_setting(change, 1, "origins", ""))
+    visitor.reload()
+    visitor.get_by_role("button", name="在线咨询").click()
+    expect(visitor.locator(".wrong")).to_contain_text(f"{shop} 尚未开通在线咨询")
+    expect(visitor.locator(".state")).to_be_hidden()
+    stage.write(lambda change: audit.set_setting(change, 1, "origins", shop))
+    visitor.reload()
+    visitor.get_by_role("button", name="在线咨询").click()
+    expect(said(visitor)).to_have_text(["你好"])
+    expect(visitor.locator(".wrong")).to_have_text("")
+    opener.complaints[:] = [line for line in opener.complaints if not re.search("CORS policy|can add", line)]
 
 
 def test_a_site_loads_nothing_but_the_button_until_it_is_pressed(stage: Stage, opener: Opener, shop: str) -> None:

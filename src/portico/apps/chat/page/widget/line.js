@@ -29,12 +29,25 @@ export async function call(path, options = {}) {
     answer = await fetch(ORIGIN + path, { ...options, credentials: "omit", cache: "no-store" });
     found = await answer.json();
   } catch {
-    throw new Refusal(answer ? "error" : "offline");
+    throw new Refusal(answer ? "error" : await whyNot());
   }
   if (!answer.ok) {
     throw new Refusal(found.code);
   }
   return found;
+}
+
+/**
+ * Find out why a request got no answer that may be read: "origin" where the server is there. What it answers to pages
+ * of a site that it does not know, browsers keep from them; the widget's own files are for every site.
+ */
+async function whyNot() {
+  try {
+    await fetch(import.meta.url, { method: "HEAD", credentials: "omit", cache: "no-store" });
+    return ORIGIN === location.origin ? "offline" : "origin";
+  } catch {
+    return "offline";
+  }
 }
 
 /** Send JSON. token: "" before there is one. Throws Refusal. */

@@ -16,7 +16,8 @@ import { speak, text } from "./texts.js";
 const AGAIN_MS = 20_000;
 const MAX_ADDRESS = 500;
 const MAX_TEXT = 8192;
-const REFUSALS = { rate: "rate_limit", too_big: "too_big", blocked: "blocked", offline: "offline" };
+const REFUSALS = { rate: "rate_limit", too_big: "too_big", blocked: "blocked", offline: "offline", origin: "foreign" };
+const HOW = "The chat at {chat} does not know this site. An admin of the chat can add {site} to its sites: Administration, Settings."; // for who builds the site: it is in the console
 
 export class Panel {
   /** root: of the Shadow DOM. bubble, badge: the button and its count. open: what it is called. */
@@ -37,6 +38,7 @@ export class Panel {
   }
 
   #has_rated = false; // whether a score was given here, now
+  #is_foreign = false; // whether the chat does not know the site that shows this
   #view = ""; // which of the views is shown
 
   #build(language) {
@@ -94,12 +96,22 @@ export class Panel {
     this.wrong.textContent = "";
     try {
       await work();
+      this.#noteForeign(false);
     } catch (error) {
       if (!isRefusal(error)) {
         throw error;
       }
-      this.wrong.textContent = text(REFUSALS[error.code] ?? "error");
+      this.#noteForeign(error.code === "origin");
+      this.wrong.textContent = text(REFUSALS[error.code] ?? "error", { site: location.origin });
     }
+  }
+
+  /** Keep whether the chat knows this site; who builds the site reads in the console what to do. */
+  #noteForeign(is_foreign) {
+    if (is_foreign && !this.#is_foreign) {
+      console.warn(HOW.replace("{chat}", address("")).replace("{site}", location.origin));
+    }
+    this.#is_foreign = is_foreign;
   }
 
   #draw() {
@@ -108,7 +120,7 @@ export class Panel {
       return; // it is being made
     }
     this.title.textContent = talk.site?.title ?? "";
-    this.state.hidden = talk.line.is_online || !talk.is_wanted;
+    this.state.hidden = talk.line.is_online || !talk.is_wanted || this.#is_foreign;
     this.state.textContent = text("offline");
     this.clip.hidden = !talk.site?.files;
     if (!talk.kept.c) {

@@ -44,6 +44,7 @@ const TEXTS = {
   error: ["That did not work. Please try again.", "操作没有成功，请重试。"],
   rate_limit: ["Too fast. Please wait a moment.", "操作太快，请稍等一下。"],
   too_big: ["That is too large.", "内容太大。"],
+  foreign: ["The chat is not set up for {site} yet: this site is not among the sites of the chat.", "{site} 尚未开通在线咨询：聊天设置里没有添加这个网站。"],
   blocked: ["This chat is not available to you.", "您暂时无法使用咨询服务。"],
   unread: ["{n} new", "{n} 条新消息"],
 };
