@@ -149,6 +149,8 @@ async def test_whoever_is_removed_is_gone_and_the_others_are_told(house: Asking)
     assert (await boss.heard(lambda frame: "erased" in frame))["erased"] == li.id
     assert (await boss.ask("search", text="secret"))["found"] == []
     assert (await boss.ask("admin.audit"))["acts"][0]["act"] == "person.erase"
+    assert li.id not in [card["id"] for card in (await boss.ask("admin.people.list"))["people"]]
+    assert await refusal(boss.ask("admin.people.set", person=li.id, disabled=False)) == "no_person"
 
 
 @asked

@@ -2,7 +2,8 @@
 
     Admin(limits, eraser).operations()
 
-    admin.people.list {text?, kind?, after?}    admin.people.add {name, kind, login?, password?} -> {person}
+    admin.people.list {text?, kind?, after?}    without whom has been erased
+    admin.people.add {name, kind, login?, password?} -> {person}
     admin.people.set {person, kind?, name?, login?, password?, disabled?}
     admin.people.remove {person}                closes the account and erases what the person wrote
     admin.link {person} -> {token}              one-time; for a new password, or the first way in
@@ -75,6 +76,8 @@ class Admin:
 
         def write(change: Change) -> people.Person:
             before = people.person(change.db, number_of)
+            if change.db.execute("SELECT 1 FROM erased WHERE person = ?", (number_of,)).fetchone():
+                raise Rejected("no_person", "this person has been erased; add somebody new")
             if before.kind not in _MADE and "kind" in changed:
                 raise Rejected("forbidden", "a guest stays a guest; make an account instead")
             for column, value in changed.items():
@@ -228,6 +231,7 @@ async def _list_people(session: Session, frame: Frame) -> Answer:
         lambda db: db.execute(
             "SELECT id, name, coalesce(login, ''), kind, is_disabled, made_ms, password IS NOT NULL, "
             "(SELECT max(seen_ms) FROM device WHERE device.person = person.id) FROM person WHERE id > ? "
+            "AND id NOT IN (SELECT person FROM erased) "
             "AND (? = '' OR kind = ?) AND (name LIKE ? ESCAPE '\\' OR login LIKE ? ESCAPE '\\') ORDER BY id LIMIT ?",
             (after, kind, kind, f"%{escaped}%", f"%{escaped}%", _PAGE),
         ).fetchall(),
