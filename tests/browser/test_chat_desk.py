@@ -535,6 +535,7 @@ def test_an_admin_makes_an_agent_who_comes_in_by_a_link(stage: Stage, opener: Op
     expect(row).to_contain_text("agent")
     row.get_by_role("button", name="One-time link").click()
     link = admin.locator("dialog code").inner_text()
+    expect(admin.locator("dialog")).to_contain_text("Only this machine can open 127.0.0.1")
     guest = opener.page(link)
     guest.get_by_role("button", name="Sign in").click()
     expect(guest.locator(".tabs")).to_be_visible()
@@ -582,6 +583,15 @@ def test_an_admin_sets_hours_answers_blocks_and_settings_and_all_of_it_is_noted(
     admin.goto(f"{stage.url}/admin#audit")
     for act in ("setting.set", "block.add", "block.remove", "desk.hours"):
         expect(admin.locator("main code", has_text=act).first).to_be_visible()
+
+
+def test_an_admin_reads_what_a_site_needs_for_the_widget(stage: Stage, opener: Opener) -> None:
+    admin = opener.agent("Root", kind="admin", path="/admin#queues", locale="zh-CN")
+    expect(admin.locator("main code")).to_contain_text(f'src="{stage.url}/widget.js"')
+    expect(admin.locator("main")).to_contain_text("请先在设置里添加你的网站")
+    expect(admin.locator("main .wrong")).to_contain_text("只有本机能打开")
+    admin.locator("main").get_by_role("link", name="设置").click()
+    expect(admin.get_by_label("可嵌入客服窗口的网站")).to_be_visible()
 
 
 def test_an_admin_sees_how_things_go_and_saves_it_for_others(stage: Stage, opener: Opener) -> None:

@@ -197,10 +197,16 @@ async function showLink(admin, { id, name, kind }) {
   try {
     const { token } = await admin.ask("admin.link", { person: id });
     const link = `${location.origin}${HOMES[kind] ?? "/"}#${token}`;
-    await dialog(text("admin.link"), () => h("div", { class: "stack" }, h("p", {}, text("admin.link_made", { name })), code(link)));
+    await dialog(text("admin.link"), () => h("div", { class: "stack" }, h("p", {}, text("admin.link_made", { name })), code(link), onlyHere()));
   } catch (error) {
     complain(error);
   }
+}
+
+/** Say that an address of this machine's own is of no use to others; nothing for every other address. */
+function onlyHere() {
+  const is_here = /^(localhost|127(\.\d+){3}|\[::1\]|.*\.localhost)$/.test(location.hostname);
+  return is_here && h("p", { class: "wrong" }, text("admin.only_here", { host: location.host }));
 }
 
 function code(written) {
@@ -228,6 +234,7 @@ async function queues(admin) {
     h("h3", {}, text("admin.embed")),
     h("p", { class: "dim" }, text("admin.embed_first"), " ", h("a", { href: "#settings" }, text("admin.settings"))),
     code(`<script src="${location.origin}/widget.js"${found.length > 1 ? ` data-queue="${found.at(-1).id}"` : ""} async></script>`),
+    onlyHere(),
   ];
 }
 

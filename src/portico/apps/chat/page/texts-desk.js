@@ -233,6 +233,7 @@ add({
   "admin.keep_direct_days": ["Direct conversations", "私聊"],
   "admin.keep_desk_days": ["Conversations of the desk", "客服会话"],
   "admin.keep_audit_days": ["Audit", "操作记录"],
+  "admin.only_here": ["Only this machine can open {host}. Open this page by the address that others use, and copy it there.", "{host} 只有本机能打开。请换成其他人访问时使用的地址打开本页，再复制。"],
   "admin.embed_first": ["Name your site in the settings first; on a site that is not named there, the chat does not open.", "请先在设置里添加你的网站；没有添加的网站打不开客服窗口。"],
   "admin.embed": ["For a site of yours, put this in its pages:", "把下面这行代码放入你的网页，即可嵌入客服窗口："],
 });
