@@ -68,6 +68,11 @@ class Stage:
         found = CONVERSATIONS if conversations is None else conversations
         self.answer(me={"id": 3, "name": "小王", "kind": kind}, conversations=found, people=people)
 
+    def relearn(self, *more: dict[str, Any]) -> None:
+        """Answer who one is and what one is in; more: conversations since `learn`."""
+        me = {"id": 3, "name": "小王", "kind": "user"}
+        self.answer(me=me, conversations=[*CONVERSATIONS, *more], people={})
+
 
 def event(seq: int, text: str = "hi", c: int = ROOM, **more: Any) -> dict[str, Any]:
     return {"t": "ev", "c": c, "s": seq, "at": 0, "f": 5, "k": "msg", "b": {"text": text}, "via": "ws", **more}
@@ -102,8 +107,20 @@ def test_names_of_people_and_of_conversations(stage: Stage) -> None:
         ("elsewhere", event(1), "办公室 · 小李: hi"),
         ("an edit", event(2, c=DIRECT, k="edit", ref=1), "小李: (instead of #1) hi"),
         ("a deletion", event(2, c=DIRECT, k="del", b={}, ref=1), "小李: (#1 was deleted)"),
+        ("a file alone", event(1, "", c=DIRECT, b={"files": [1]}), "小李: (1 file, which the page shows)"),
+        (
+            "a text with files",
+            event(1, c=DIRECT, b={"text": "a", "files": [1, 2]}),
+            "小李: a (2 files, which the page shows)",
+        ),
+        ("a message that is deleted", event(1, c=DIRECT, b={}), "小李: (deleted)"),
         ("somebody comes", event(2, c=DIRECT, k="join", b={"person": 3}), "小王 has come in"),
         ("somebody goes", event(2, c=DIRECT, k="leave", b={"person": 5}), "小李 has left"),
+        (
+            "an edit that is void",
+            {"t": "page", "id": 5, "ev": [event(2, c=DIRECT, k="edit", b={}, ref=1), event(3, c=DIRECT)]},
+            "小李: hi",
+        ),
         ("several lines", event(1, "a\nb", c=DIRECT), "小李: a\n    b"),
         ("an escape", event(1, "\x1b[2Ja", c=DIRECT), r"小李: \x1b[2Ja"),
         ("an announced gap", {"t": "sync", "c": 7, "ev": [], "head": 9, "limited": True}, "is here; /history"),
@@ -228,7 +245,12 @@ def test_the_end(line: str, stage: Stage) -> None:
 def test_conversations_are_listed_and_opened(stage: Stage) -> None:
     stage.learn()
     stage.lines()
-    for line in ("/list", "/room 办公室", f"/room {DIRECT}", "/room nowhere", "/nonsense", ""):
+    stage.member.typed("/list")
+    stage.relearn()
+    for line in ("/room 办公室", f"/room {DIRECT}", "/room nowhere"):
+        stage.member.typed(line)
+    stage.relearn()
+    for line in ("/nonsense", ""):
         stage.member.typed(line)
     assert stage.lines() == [
         "     7  办公室",
@@ -237,6 +259,57 @@ def test_conversations_are_listed_and_opened(stage: Stage) -> None:
         "*** what you type goes to 小李",
         "*** you are in no conversation 'nowhere'; /list shows them",
         "*** there is no '/nonsense'; /help shows what there is",
+    ]
+
+
+def test_a_room_that_one_has_been_brought_into_is_listed_and_one_that_one_has_left_is_not(stage: Stage) -> None:
+    stage.learn()
+    stage.lines()
+    canteen = {"c": 20, "title": "canteen", "others": [], "left": False}
+    stage.member.typed("/room canteen")
+    stage.relearn(canteen)
+    assert stage.lines() == ["*** what you type goes to canteen"]
+    stage.member.typed("/list")
+    stage.relearn({**canteen, "left": True})
+    assert stage.lines() == ["     7  办公室", "     8  小李"]
+    stage.member.lost("")
+    stage.lines()
+    stage.member.typed("/list")
+    stage.member.typed("/room canteen")
+    assert stage.lines()[-1] == "*** you are in no conversation 'canteen'; /list shows them"
+
+
+def test_what_was_said_is_searched_for(stage: Stage) -> None:
+    stage.learn()
+    stage.lines()
+    stage.member.typed("/search")
+    stage.member.typed("/search hi")
+    assert stage.wire.sent[-1]["text"] == "hi"
+    stage.answer(found=[{"c": DIRECT, "s": 4, "at": 0, "f": 5, "text": "hi there"}])
+    stage.member.typed("/search nowhere")
+    stage.answer(found=[])
+    line, none = stage.lines()
+    assert line.startswith("#4 [")
+    assert line.endswith("小李: hi there")
+    assert none == "*** nothing found"
+
+
+def test_the_shared_note_is_shown_and_added_to(stage: Stage) -> None:
+    stage.learn()
+    stage.lines()
+    stage.member.typed("/note")
+    stage.answer(text="", v=0)
+    stage.member.typed("/note buy ink")
+    assert (stage.wire.sent[-1]["op"], stage.wire.sent[-1]["text"]) == ("note.append", "buy ink")
+    stage.answer(v=1)
+    stage.member.typed("/note")
+    stage.answer(text="buy ink\n\x1b[2J", v=1)
+    assert stage.lines() == [
+        "*** nobody has written a note here yet; /note TEXT begins it",
+        "*** added to the shared note",
+        "*** the shared note:",
+        "  buy ink",
+        r"  \x1b[2J",
     ]
 
 
@@ -280,8 +353,8 @@ def test_what_was_said_before_is_asked_for(rest: str, limit: int, stage: Stage) 
 def test_nothing_is_asked_where_nothing_is_open(stage: Stage) -> None:
     stage.learn("user", [])
     stage.taken()
-    stage.member.typed("/history")
-    stage.member.typed("/who")
+    for line in ("/history", "/who", "/note"):
+        stage.member.typed(line)
     assert stage.taken() == []
 
 

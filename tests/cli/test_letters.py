@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -83,6 +84,24 @@ def test_a_line_is_a_datagram_and_an_answer_is_shown(peer: socket.socket) -> Non
             await found.say("再见")  # in the charset that the other side writes
             assert (await received(peer))[0] == "再见".encode("gbk")
             assert not found.is_refused
+
+    asyncio.run(talk())
+
+
+def test_the_time_of_a_chat_is_shown_once(peer: socket.socket) -> None:
+    async def talk() -> None:
+        async with letters(place_of(peer), "") as (found, stage):
+            found.call_target("chat")
+            await found.say("hello")
+            _, port = await received(peer)
+            now = time.time()
+            stamps = {time.strftime("[%H:%M] ", time.localtime(now + later_s)) for later_s in (0, 60)}
+            for stamp in stamps:  # the minute may end meanwhile
+                peer.sendto(f"{stamp}Li: hi".encode(), ("127.0.0.1", port))
+            assert "chat: Li: hi" in [await stage.line(), await stage.line()]
+            earlier = time.strftime("[%H:%M] ", time.localtime(now - 3_600))
+            peer.sendto(f"{earlier}Li: before".encode(), ("127.0.0.1", port))
+            assert await stage.line() == f"chat: {earlier}Li: before"
 
     asyncio.run(talk())
 

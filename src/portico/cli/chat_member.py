@@ -124,13 +124,20 @@ class Member:
             if self._socket is not None:
                 self._socket.send(waiting)
 
-    def _learn(self, answer: Frame) -> None:
+    def _know(self, answer: Frame) -> None:
+        """Learn what one is in, and what people are called."""
         self.names |= {int(one): str(card["name"]) for one, card in answer["people"].items()}
         self.names[self._me] = str(answer["me"]["name"])
         for one in answer["conversations"]:
-            if not one["left"]:
+            if one["left"]:
+                self.conversations.pop(one["c"], None)
+            else:
                 name = one["title"] or self._joined(self.names.get(other, f"#{other}") for other in one["others"])
-                self.conversations[one["c"]] = Conversation(one["c"], name or f"#{one['c']}")
+                known = self.conversations.get(one["c"])
+                self.conversations[one["c"]] = Conversation(one["c"], name or (known.name if known else f"#{one['c']}"))
+
+    def _learn(self, answer: Frame) -> None:
+        self._know(answer)
         if self.current is None and self.conversations:
             self._open(max(self.conversations))
         self._kind = answer["me"]["kind"]
@@ -212,14 +219,24 @@ class Member:
         place = f" {printable(where.name)} ·" if where is not None and event["c"] != self.current else ""
         if kind in ("msg", "edit"):
             mark = "" if kind == "msg" else f" {self._words('join-edited', n=event.get('ref'))}"
-            lines = [printable(line) for line in str(body.get("text", "")).split("\n")]
+            lines = [printable(line) for line in self._said(body, kind).split("\n")]
             return f"[{when}]{place} {printable(who)}:{mark} " + "\n    ".join(lines)
+        if kind == "edit" and not body:  # deleted since
+            return ""
         if kind == "del":
             return f"[{when}]{place} {printable(who)}: {self._words('join-deleted', n=event.get('ref'))}"
         if kind in ("join", "leave"):
             person = self.names.get(body.get("person"), f"#{body.get('person')}")
             return f"[{when}]{place} {self._words(f'join-{kind}', name=printable(person))}"
         return ""
+
+    def _said(self, body: Frame, kind: str) -> str:
+        """Return what is in a message: its text, and how many files the page shows."""
+        if not body:
+            return self._words("join-gone") if kind == "msg" else ""
+        count = len(body.get("files", ()))
+        files = self._words("join-files", n=count) if count else ""
+        return " ".join(filter(None, (str(body.get("text", "")), files)))
 
     def _ack(self, frame: Frame) -> None:
         sent = self.outbox.pop(frame["cid"], None)
@@ -290,15 +307,36 @@ class Member:
             self._show(self._words("join-waits"))
 
     def _list(self, rest: str) -> None:
+        def learnt(answer: Frame) -> None:  # one may have been brought into a room meanwhile
+            self._know(answer)
+            self._show_list()
+
+        if self._socket is None:
+            self._show_list()
+        else:
+            self.ask("me", learnt)
+
+    def _show_list(self) -> None:
         for one in self.conversations.values():
             self._show(f"{'*' if one.number == self.current else ' '} {one.number:4}  {printable(one.name)}")
 
     def _room(self, rest: str) -> None:
-        found = [one for one in self.conversations.values() if rest in (str(one.number), one.name)]
-        if found:
-            self._open(found[0].number)
-        else:
+        def learnt(answer: Frame) -> None:  # one may have been brought into a room meanwhile
+            self._know(answer)
+            if not self._open_named(rest):
+                lacks()
+
+        def lacks() -> None:
             self._show(self._words("join-no-room", name=excerpt(rest)))
+
+        if not self._open_named(rest):
+            lacks() if self._socket is None else self.ask("me", learnt)
+
+    def _open_named(self, text: str) -> bool:
+        found = next((one for one in self.conversations.values() if text in (str(one.number), one.name)), None)
+        if found is not None:
+            self._open(found.number)
+        return found is not None
 
     def _join(self, rest: str) -> None:
         def listed(answer: Frame) -> None:
@@ -357,6 +395,34 @@ class Member:
             self._pages.add(self._next)
             self._say("get", id=self._next, c=self.current, before=before, limit=limit)
 
+    def _search(self, rest: str) -> None:
+        def found(answer: Frame) -> None:
+            if not answer["found"]:
+                self._show(self._words("join-not-found"))
+            events = [
+                {"c": one["c"], "s": one["s"], "at": one["at"], "f": one["f"], "k": "msg", "b": {"text": one["text"]}}
+                for one in answer["found"]
+            ]
+            self._show_events(events, is_numbered=True)
+
+        if rest:
+            self.ask("search", found, text=rest)
+
+    def _note(self, rest: str) -> None:
+        """Show the note that the open conversation shares, or add a line to it."""
+
+        def shown(answer: Frame) -> None:
+            self._show(self._words("join-note" if answer["text"] else "join-no-note"))
+            for line in answer["text"].splitlines():
+                self._show(f"  {printable(line)}")
+
+        if self.current is None:
+            self._show(self._words("join-nowhere"))
+        elif rest:
+            self.ask("note.append", lambda done: self._show(self._words("join-noted")), c=self.current, text=rest)
+        else:
+            self.ask("note.get", shown, c=self.current, open=False)
+
     def _edit(self, rest: str) -> None:
         number, text = self._numbered(rest)
         if number is None or not text:
@@ -392,6 +458,8 @@ COMMANDS: Final[Mapping[str, Callable[[Member, str], None]]] = {
     "/msg": Member._msg,
     "/who": Member._who,
     "/history": Member._history,
+    "/search": Member._search,
+    "/note": Member._note,
     "/edit": Member._edit,
     "/delete": Member._delete,
     "/help": Member._help,

@@ -167,7 +167,9 @@ class Letters:
             self.target = sender
         text = self._charset(sender.name).decode(data, final=True).replace("\r\n", "\n").strip("\n\r\0")
         first, *others = text.split("\n")
-        lines = [f"[{time.strftime('%H:%M')}] {self._who(sender.name)}: {printable(first)}"]
+        stamp = f"[{time.strftime('%H:%M')}] "
+        # A chat begins its lines with the time too; one that says another time keeps it.
+        lines = [f"{stamp}{self._who(sender.name)}: {printable(first.removeprefix(stamp))}"]
         self._show("\n".join([*lines, *(f"{_SET_IN}{printable(line)}" for line in others)]))
 
     def complain(self, exc: Exception) -> None:

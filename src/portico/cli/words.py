@@ -355,6 +355,18 @@ TEXTS: dict[str, Text] = {
     "join-help-msg": Text("NAME TEXT: to one person", "名字 文字：私聊"),
     "join-help-who": Text("who is here, ● online", "这里有谁，● 在线"),
     "join-help-history": Text("N: what was said before", "N：之前的消息"),
+    "join-help-search": Text("WORDS: find what was said", "文字：搜索聊天记录"),
+    "join-help-note": Text("[TEXT]: the shared note, or a line for it", "[文字]：查看共享笔记，或添加一行"),
+    "join-gone": Text("(deleted)", "（已删除）"),
+    "join-files": Text(
+        "({n} files, which the page shows)", "（{n} 个文件，请在网页查看）", one="(1 file, which the page shows)"
+    ),
+    "join-not-found": Text("*** nothing found", "*** 没有找到"),
+    "join-note": Text("*** the shared note:", "*** 共享笔记："),
+    "join-no-note": Text(
+        "*** nobody has written a note here yet; /note TEXT begins it", "*** 还没有共享笔记，/note 文字 即可开始"
+    ),
+    "join-noted": Text("*** added to the shared note", "*** 已写入共享笔记"),
     "join-help-edit": Text(
         "[#N] TEXT: change my last message, or that one", "[#N] 文字：修改我的上一条消息，或指定的消息"
     ),
