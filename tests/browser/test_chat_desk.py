@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, WebSocket, expect
 
 from portico import HttpWebServer
-from portico.apps.chat import audit, desk_settings, people
+from portico.apps.chat import audit, backup, desk_settings, people
 from portico.apps.chat.log import Change
 from portico.apps.chat.premises import MESSAGES, Premises
 from portico.server.http import HttpServer
@@ -32,13 +32,14 @@ EXPECTED = re.compile("WebSocket connection to|Failed to load resource")
 class Stage:
     """A chat that is served, in a thread of its own; and a site of somebody else that shows its widget."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int = 0) -> None:
         self._folder = folder
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
-        self._sock = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._sock.getsockname()[1]}"
+        self._sock = socket.create_server(("127.0.0.1", port))
+        self.port = self._sock.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> "Stage":
@@ -408,6 +409,34 @@ def test_an_agent_who_let_an_offer_run_out_reads_why_nothing_comes_and_is_offere
     expect(agent.locator(".offer b")).to_have_text("Ada is waiting for you")
     take_offer(agent)
     expect(agent.locator(".offer b")).to_have_text("Bo is waiting for you")
+
+
+def test_a_case_that_is_gone_after_a_restore_is_closed_without_a_word(tmp_path: Path, browser: Browser) -> None:
+    folder, kept = tmp_path / "data", tmp_path / "kept"
+    with Stage(folder) as stage:
+        opener = Opener(browser, stage)
+        agent = opener.agent("Mei")
+        expect(agent.locator(".tabs")).to_be_visible()
+        assert backup.back_up(folder, kept) > 0
+        visitor = opener.page(f"{stage.url}/widget")
+        begin(visitor, "hello", "Ada")
+        take_offer(agent)
+        answer(agent, "hello Ada")
+        expect(said(visitor)).to_have_count(2)
+        visitor.close()
+    agent.evaluate(
+        "window.told = []; new MutationObserver((all) => all.forEach((each) => "
+        "each.addedNodes.forEach((node) => node.matches?.('.toast') && told.push(node.textContent))))"
+        ".observe(document.body, {childList: true, subtree: true})"
+    )
+    backup.restore(kept, folder)
+    with Stage(folder, stage.port):
+        expect(agent.locator(".thread .empty")).to_be_visible(timeout=20_000)
+        expect(agent.locator(".list .item")).to_have_count(0)
+        assert agent.evaluate("location.hash") == ""
+        assert agent.evaluate("told") == []
+        opener.close()
+    assert opener.complaints == []
 
 
 def test_the_desk_is_used_with_keys_alone(stage: Stage, opener: Opener) -> None:

@@ -108,6 +108,7 @@ class Desk {
       return;
     }
     this.#is_refreshing = true;
+    const sought = this.current;
     try {
       const tabs = [...new Set(["mine", "queue", this.tab])];
       const answers = await Promise.all(tabs.map((tab) => this.connection.ask("desk.list", { tab })));
@@ -116,6 +117,10 @@ class Desk {
       this.available = answers[0].available;
       this.has_missed = answers[0].missed;
       answers.flatMap((answer) => answer.items).forEach((item) => this.#learn(item));
+      if (sought && sought === this.current && !this.find(sought)) {
+        this.current = 0; // in none of the lists: there is no such case any more, as after a restore
+        history.replaceState(null, "", location.pathname);
+      }
       this.draw();
     } catch (error) {
       if (error.code !== "offline") {
@@ -174,6 +179,13 @@ class Desk {
     this.case.preview();
     if (c && !this.find(c)) {
       this.refresh();
+    }
+  }
+
+  /** Say what was refused of what was asked for a case by itself. Of one that is gone, nothing: the lists tell that. */
+  complainOf(error) {
+    if (!["offline", "no_case", "forbidden"].includes(error.code)) {
+      complain(error);
     }
   }
 

@@ -6,7 +6,7 @@
 import { Picker } from "../picker.js";
 import { text } from "../texts.js";
 import { Thread } from "../thread.js";
-import { avatar, complain, h, icon, iconButton, moment } from "../ui.js";
+import { avatar, h, icon, iconButton, moment } from "../ui.js";
 import { Drawn } from "./drawn.js";
 import { priorityMark } from "./lists.js";
 
@@ -188,9 +188,7 @@ export class CaseView {
       place.textContent = answer.text || text("desk.empty");
     } catch (error) {
       place.textContent = "";
-      if (error.code !== "offline") {
-        complain(error);
-      }
+      desk.complainOf(error);
     }
   }
 

@@ -60,9 +60,7 @@ export class Visitor {
       }
     } catch (error) {
       this.#details = { ...this.#details, key: "" };
-      if (error.code !== "offline") {
-        complain(error);
-      }
+      this.desk.complainOf(error);
     }
   }
 
