@@ -62,6 +62,12 @@ def test_what_somebody_can_read_is_exported(person: str, words: tuple[str, ...],
     assert "小王: 打印机修好了" in done.out
 
 
+def test_an_export_is_in_the_language_and_the_zone_of_whoever_makes_it(runs: Runs, folder: Path) -> None:
+    told = runs("chat", "export", "wang", "--data", str(folder), PORTICO_LANG="zh", TZ="Asia/Shanghai").out
+    assert "*** 小王 加入了" in told
+    assert "+0800] 小王: 打印机修好了" in told
+
+
 def test_an_export_goes_into_a_new_file_of_its_owner(runs: Runs, folder: Path, tmp_path: Path) -> None:
     words = ("chat", "export", "wang", "--form", "json", "-o", str(tmp_path / "out.json"), "--data", str(folder))
     assert runs(*words).code == 0
@@ -80,7 +86,7 @@ def test_a_backup_is_restored_and_what_was_there_is_kept(runs: Runs, folder: Pat
     done = runs("chat", "restore", str(target), "--data", str(folder))
     assert done.code == 0, done.err
     assert "clients will read everything anew" in done.out
-    assert "what was there before is now" in done.out
+    assert "chat.db.before-restore; delete it when it is no longer needed" in done.out
     assert "打印机修好了" in runs("chat", "export", "wang", "--data", str(folder)).out
 
 

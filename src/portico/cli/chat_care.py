@@ -90,7 +90,7 @@ def _export(person: str, form: str, conversation: int | None, output: str, **par
         raise ConfigError(f"the database cannot be read: {exc}") from exc
     except Rejected as exc:
         raise UsageError(str(exc)) from exc
-    _write(FORMS[form](told, None), output)
+    _write(FORMS[form](told, None, words_of_environment().language), output)
     return 0
 
 

@@ -217,12 +217,12 @@ class Member:
         when = time.strftime("%H:%M", time.localtime(event["at"] / 1000))
         where = self.conversations.get(event["c"])
         place = f" {printable(where.name)} ·" if where is not None and event["c"] != self.current else ""
-        if kind in ("msg", "edit"):
-            mark = "" if kind == "msg" else f" {self._words('join-edited', n=event.get('ref'))}"
-            lines = [printable(line) for line in self._said(body, kind).split("\n")]
-            return f"[{when}]{place} {printable(who)}:{mark} " + "\n    ".join(lines)
         if kind == "edit" and not body:  # deleted since
             return ""
+        if kind in ("msg", "edit"):
+            mark = "" if kind == "msg" else f" {self._words('join-edited', n=event.get('ref'))}"
+            lines = [printable(line) for line in self._said(body).split("\n")]
+            return f"[{when}]{place} {printable(who)}:{mark} " + "\n    ".join(lines)
         if kind == "del":
             return f"[{when}]{place} {printable(who)}: {self._words('join-deleted', n=event.get('ref'))}"
         if kind in ("join", "leave"):
@@ -230,10 +230,10 @@ class Member:
             return f"[{when}]{place} {self._words(f'join-{kind}', name=printable(person))}"
         return ""
 
-    def _said(self, body: Frame, kind: str) -> str:
+    def _said(self, body: Frame) -> str:
         """Return what is in a message: its text, and how many files the page shows."""
         if not body:
-            return self._words("join-gone") if kind == "msg" else ""
+            return self._words("join-gone")
         count = len(body.get("files", ()))
         files = self._words("join-files", n=count) if count else ""
         return " ".join(filter(None, (str(body.get("text", "")), files)))

@@ -305,7 +305,11 @@ TEXTS: dict[str, Text] = {
         "有 {n} 人在备份之后被清除，已再次清除",
         one="1 person was erased since, and is again",
     ),
-    "chat-kept": Text("what was there before is now {where}", "原有数据保留在 {where}"),
+    "chat-kept": Text(
+        "the chat as it was before, with what was written since the backup, is kept as {where}; "
+        "delete it when it is no longer needed",
+        "恢复前的数据（含备份之后写的内容）保留在 {where}，不再需要时请删除",
+    ),
     # chat join
     "chat-join": Text("take part in a chat from this terminal", "在终端里参加聊天"),
     "join-url": Text(

@@ -1,5 +1,5 @@
 import json
-from datetime import UTC
+from datetime import UTC, timedelta, timezone
 
 import pytest
 from tests.apps.chat.asking import Asking, asked, refusal
@@ -31,20 +31,36 @@ async def talk(house: Asking) -> tuple[int, int, int]:
 async def test_as_text(house: Asking) -> None:
     li, _, room = await talk(house)
     told = await house.store.read(lambda db: gather(db, li, room))
-    lines = FORMS["text"]([told], UTC).splitlines()
+    lines = FORMS["text"]([told], UTC, "en").splitlines()
     assert lines == [
         "Our hall",
         "",
-        "[2027-01-15 08:00:00 +0000] *** Li · join · Li",
+        "[2027-01-15 08:00:00 +0000] *** Li has joined",
         "[2027-01-15 08:00:00 +0000] Li: hello & good bye (edited)",
-        "[2027-01-15 08:00:00 +0000] *** 王<b> · join · 王<b>",
+        "[2027-01-15 08:00:00 +0000] *** 王<b> has joined",
         "[2027-01-15 08:00:00 +0000] 王<b>: 第一行",
         "    第二行\ufffd[31m<U+202E>",
         "[2027-01-15 08:00:00 +0000] 王<b>:  (deleted)",
         "[2027-01-15 08:00:00 +0000] 王<b>: ",
         "    <猫.png>",
-        "[2027-01-15 08:00:00 +0000] *** Li · title · Our hall",
+        "[2027-01-15 08:00:00 +0000] *** Li calls this now: Our hall",
     ]
+
+
+@asked
+async def test_in_chinese(house: Asking) -> None:
+    li, _, room = await talk(house)
+    again = await house.again(li)
+    await again.ask("note.append", c=room, text="低潮")
+    told = await house.store.read(lambda db: gather(db, li, room))
+    text = FORMS["text"]([told], timezone(timedelta(hours=8)), "zh")
+    assert "[2027-01-15 16:00:00 +0800] *** Li 加入了" in text
+    assert "Li: hello & good bye （已编辑）" in text
+    assert "王<b>:  （已删除）" in text
+    assert "共享笔记\n\n低潮" in text
+    assert "<h3>共享笔记</h3>" in FORMS["html"]([told], UTC, "zh")
+    await again.ask("me.set", lang="zh")
+    assert "加入了" in (await again.ask("export", c=room))["text"]
 
 
 @asked
@@ -52,7 +68,7 @@ async def test_as_html_nothing_is_markup(house: Asking) -> None:
     li, _, room = await talk(house)
     await (await house.again(li)).send(room, "<img src=x onerror=alert(1)>")
     told = await house.store.read(lambda db: gather(db, li, room))
-    page = FORMS["html"]([told], UTC)
+    page = FORMS["html"]([told], UTC, "en")
     assert "<img" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
     assert "<b>" not in page
@@ -65,7 +81,7 @@ async def test_as_html_nothing_is_markup(house: Asking) -> None:
 async def test_as_json(house: Asking) -> None:
     li, wang, room = await talk(house)
     told = await house.store.read(lambda db: gather(db, li, room))
-    (found,) = json.loads(FORMS["json"]([told], UTC))["conversations"]
+    (found,) = json.loads(FORMS["json"]([told], UTC, "en"))["conversations"]
     assert (found["conversation"], found["kind"], found["title"], found["first"]) == (room, "room", "Our hall", 1)
     assert found["people"] == {str(li): "Li", str(wang): "王<b>"}
     assert [line["text"] for line in found["lines"] if line["kind"] == "msg"] == [
@@ -89,7 +105,7 @@ async def test_only_what_the_person_can_read_is_in_it(house: Asking) -> None:
     await (await house.again(li.id)).ask("direct", person=zhao.id)
     told = list(await house.store.read(lambda db: list(gather_all(db, wang.id))))
     assert [one.conversation for one in told] == [room]
-    text = FORMS["text"](told, UTC)
+    text = FORMS["text"](told, UTC, "en")
     assert "before" in text
     assert "canary" not in text
     assert await refusal(zhao.ask("export", c=room)) == "forbidden"
@@ -105,13 +121,13 @@ async def test_the_shared_note_is_in_it_for_members(house: Asking) -> None:
     await wang.ask("room.leave", c=room)
     await li.ask("note.append", c=room, text="low water\n<b>canary</b>\x1b[31m")
     told = await house.store.read(lambda db: gather(db, li.id, room))
-    lines = FORMS["text"]([told], UTC).splitlines()
-    assert lines[-6:-4] == ["[2027-01-15 08:00:00 +0000] *** Li · note", ""]
+    lines = FORMS["text"]([told], UTC, "en").splitlines()
+    assert lines[-6:-4] == ["[2027-01-15 08:00:00 +0000] *** Li has changed the shared note, /note shows it", ""]
     assert lines[-4:] == ["Shared note", "", "low water", "<b>canary</b>\ufffd[31m"]
-    assert "<pre>low water\n&lt;b&gt;canary&lt;/b&gt;\ufffd[31m</pre>" in FORMS["html"]([told], UTC)
-    assert json.loads(FORMS["json"]([told], UTC))["conversations"][0]["note"].startswith("low water")
+    assert "<pre>low water\n&lt;b&gt;canary&lt;/b&gt;\ufffd[31m</pre>" in FORMS["html"]([told], UTC, "en")
+    assert json.loads(FORMS["json"]([told], UTC, "en"))["conversations"][0]["note"].startswith("low water")
     left = await house.store.read(lambda db: gather(db, wang.id, room))
-    assert all("canary" not in form([left], UTC) for form in FORMS.values())
+    assert all("canary" not in form([left], UTC, "en") for form in FORMS.values())
 
 
 @asked
@@ -126,7 +142,7 @@ async def test_what_is_not_kept_any_more_is_said(house: Asking) -> None:
     li, _, room = await talk(house)
     await house.write("UPDATE conversation SET first = 4 WHERE id = ?", room)
     told = await house.store.read(lambda db: gather(db, li, room))
-    text = FORMS["text"]([told], UTC)
+    text = FORMS["text"]([told], UTC, "en")
     assert "(what was here before is not kept any more)" in text
     assert "hello" not in text
 
@@ -137,7 +153,7 @@ async def test_an_empty_conversation_and_one_with_everything_gone(house: Asking)
     await house.write("UPDATE conversation SET first = head + 1, title = '' WHERE id = ?", room)
     told = await house.store.read(lambda db: gather(db, li, room))
     assert list(told.lines) == []
-    assert FORMS["text"]([told], UTC).startswith(f"#{room}\n")
+    assert FORMS["text"]([told], UTC, "en").startswith(f"#{room}\n")
 
 
 @pytest.mark.parametrize(("arguments", "code"), [({"c": 1, "form": "exe"}, "proto"), ({"c": 9}, "forbidden")])

@@ -1,7 +1,7 @@
 """Conversations as files to keep: JSON for programs, text for reading, HTML for printing.
 
     gather(db, person, conversation) -> Told       what the person can read of it, edits and deletions applied
-    FORMS["json" | "text" | "html"](told...) -> str
+    FORMS["json" | "text" | "html"](told..., zone, language) -> str
 
 Only what the person can read is in it: it is read like everything else, by `log.read_for`. Times are in the zone of
 whoever runs the export, and say it.
@@ -19,6 +19,8 @@ from portico.apps.chat.events import Event, Rejected
 from portico.apps.chat.frames import Frame, number
 from portico.apps.chat.operations import myself
 from portico.apps.chat.session import Operation, Session
+from portico.apps.chat.wording import LANGUAGES, persons_in, phrase
+from portico.apps.chat.wording import told as in_words
 
 MAX_ASKED: Final = 5_000  # events of a conversation that a page can have at once; more is for the command line
 _INVISIBLE: Final = {code: f"<U+{code:04X}>" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
@@ -63,7 +65,7 @@ def gather(db: Connection, person: int, conversation: int, *, most: int | None =
         raise Rejected("too_big", f"over {most} events; who runs the server can export it all")
     kind, title = db.execute("SELECT kind, title FROM conversation WHERE id = ?", (conversation,)).fetchone()
     lines = _fold(db, _events(db, person, conversation))
-    about = {line.sender for line in lines} | {line.detail.get("person", line.sender) for line in lines}
+    about = {one for line in lines for one in persons_in({"f": line.sender, "b": line.detail})}
     names = {one: _name(db, one) for one in sorted(about)}
     return Told(conversation, kind, title, first, names, lines, _note(db, person, conversation))
 
@@ -121,8 +123,8 @@ def _name(db: Connection, person: int) -> str:
 # Forms
 
 
-def as_json(told: Sequence[Told], zone: tzinfo | None) -> str:
-    """Write conversations as one JSON document."""
+def as_json(told: Sequence[Told], zone: tzinfo | None, language: str) -> str:
+    """Write conversations as one JSON document, which is in no language."""
     found = [
         {
             "conversation": one.conversation,
@@ -140,33 +142,36 @@ def as_json(told: Sequence[Told], zone: tzinfo | None) -> str:
     return json.dumps({"portico.chat": 1, "conversations": found}, ensure_ascii=False, indent=1) + "\n"
 
 
-def as_text(told: Sequence[Told], zone: tzinfo | None) -> str:
-    """Write conversations as plain text, a line for each message; zone: of the times, None for this machine's own."""
-    return "\n".join("\n".join([_title(one), "", *_text_lines(one, zone), ""]) for one in told)
+def as_text(told: Sequence[Told], zone: tzinfo | None, language: str) -> str:
+    """Write conversations as plain text, a line for each message.
+
+    zone: of the times, None for this machine's own. language: "en" or "zh".
+    """
+    return "\n".join("\n".join([_title(one), "", *_text_lines(one, zone, language), ""]) for one in told)
 
 
-def _text_lines(told: Told, zone: tzinfo | None) -> Iterator[str]:
+def _text_lines(told: Told, zone: tzinfo | None, language: str) -> Iterator[str]:
     if told.first > 1:
-        yield "(what was here before is not kept any more)"
+        yield phrase("not_in_export", language)
     for line in told.lines:
-        said = _said(told, line).replace("\n", "\n    ")
+        said = _said(told, line, language).replace("\n", "\n    ")
         yield f"[{_when(line, zone)}] {_safe(said)}"
     if told.note:
-        yield "\nShared note\n"
+        yield f"\n{phrase('note_title', language)}\n"
         yield _safe(told.note)
 
 
-def as_html(told: Sequence[Told], zone: tzinfo | None) -> str:
+def as_html(told: Sequence[Told], zone: tzinfo | None, language: str) -> str:
     """Write conversations as a page without scripts, to print or to keep."""
     parts = [_PAGE]
     for one in told:
         parts.append(f"<h2>{html.escape(_safe(_title(one)))}</h2>\n<dl>")
         for line in one.lines:
-            said = html.escape(_safe(_said(one, line))).replace("\n", "<br>")
+            said = html.escape(_safe(_said(one, line, language))).replace("\n", "<br>")
             parts.append(f"<dt>{_when(line, zone)}</dt><dd>{said}</dd>")
         parts.append("</dl>")
         if one.note:
-            parts.append(f"<h3>Shared note</h3>\n<pre>{html.escape(_safe(one.note))}</pre>")
+            parts.append(f"<h3>{phrase('note_title', language)}</h3>\n<pre>{html.escape(_safe(one.note))}</pre>")
     return "\n".join([*parts, "</html>\n"])
 
 
@@ -183,16 +188,14 @@ def _title(told: Told) -> str:
     return told.title or ", ".join(told.names.values()) or f"#{told.conversation}"
 
 
-def _said(told: Told, line: Line) -> str:
+def _said(told: Told, line: Line, language: str) -> str:
     name = told.names[line.sender]
     if line.kind != "msg":
-        about = told.names.get(line.detail.get("person", 0), "")
-        rest = line.detail.get("title", "") or about
-        rest = rest or (json.dumps(dict(line.detail), ensure_ascii=False) if line.detail else "")
-        return " · ".join(filter(None, (f"*** {name}", line.kind, rest)))
+        event = {"k": line.kind, "f": line.sender, "b": line.detail, "ref": None}
+        return in_words(event, told.names, language) or f"*** {name} · {line.kind}"
     files = "".join(f"\n<{file}>" for file in line.files)
-    marks = " (deleted)" if line.is_deleted else " (edited)" if line.is_edited else ""
-    return f"{name}: {line.text}{files}{marks}"
+    mark = phrase("gone" if line.is_deleted else "changed", language) if line.is_deleted or line.is_edited else ""
+    return " ".join(filter(None, (f"{name}: {line.text}{files}", mark)))
 
 
 def _when(line: Line, zone: tzinfo | None) -> str:
@@ -206,7 +209,7 @@ def _safe(text: str) -> str:
     )
 
 
-FORMS: Final[Mapping[str, Callable[[Sequence[Told], tzinfo | None], str]]] = {
+FORMS: Final[Mapping[str, Callable[[Sequence[Told], tzinfo | None, str], str]]] = {
     "json": as_json,
     "text": as_text,
     "html": as_html,
@@ -222,7 +225,8 @@ async def _export(session: Session, frame: Frame) -> Mapping[str, Any]:
     if form not in FORMS:
         raise Rejected("proto", f"form is one of {', '.join(FORMS)}")
     told = await session.house.hub.store.read_long(lambda db: gather(db, own.person, conversation, most=MAX_ASKED))
-    return {"text": FORMS[form]([told], None)}
+    person = await session.house.hub.store.read(lambda db: people.person(db, own.person))
+    return {"text": FORMS[form]([told], None, person.language or LANGUAGES[0])}
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {"export": _export}

@@ -40,6 +40,9 @@ _PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     "marked": ("{who} {mark} on #{ref}", "{who} 对 #{ref} {mark}"),
     "unmarked": ("{who} takes {mark} on #{ref} back", "{who} 取消了对 #{ref} 的 {mark}"),
     "gone": ("(deleted)", "（已删除）"),
+    "changed": ("(edited)", "（已编辑）"),
+    "not_in_export": ("(what was here before is not kept any more)", "（更早的消息已过保留期）"),
+    "note_title": ("Shared note", "共享笔记"),
     "files": ("({count} files, which the page shows)", "（{count} 个文件，请在网页查看）"),
     "queued": ("waiting for somebody who answers", "正在等待客服接待"),
     "closed": ("the conversation is over; write on to open it again", "会话已结束，继续输入即可重新打开"),
@@ -199,12 +202,17 @@ def lines_of(
 
     names: of the persons in it. where: the conversation's name, where it is to be said; "" where it is not.
     """
-    told = _TOLD.get(event["k"], _nothing)(event, names, language)
-    if not told:
+    text = told(event, names, language)
+    if not text:
         return []
     place = f"({where}) " if where else ""
-    first, *others = told.replace("\r\n", "\n").split("\n")
+    first, *others = text.replace("\r\n", "\n").split("\n")
     return [f"[{clock(event['at'], zone)}] {place}{first}", *(f"{_SET_IN}{line}" for line in others)]
+
+
+def told(event: Frame, names: Mapping[int, str], language: str) -> str:
+    """Return an event in words, without the time; "" for one that people need not see."""
+    return _TOLD.get(event["k"], _nothing)(event, names, language)
 
 
 def plain_text(event: Frame) -> str:
