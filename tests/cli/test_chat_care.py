@@ -55,6 +55,25 @@ def test_a_port_that_is_taken_is_found(runs: Runs, folder: Path) -> None:
     assert "数据库完好" in told.out
 
 
+def test_a_doctor_looks_where_the_chat_is_bound(runs: Runs, folder: Path, site: Path) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket(socket.AF_UNIX) as file:
+        file.bind(str(site / "held"))
+        file.listen()
+        port = taken.getsockname()[1]
+        bound = f'bind = ["127.0.0.1:{port}", "unix:held", "unix:free", "unix:none/x", "unix:a.txt"]'
+        (site / "portico.toml").write_text(f'[chat]\ndata = "{folder}"\n{bound}\n')
+        done = runs("chat", "doctor")
+    assert done.code == 1
+    assert f"tcp port {port} is held by " in done.out
+    assert "tcp port 8000" not in done.out
+    assert "a program listens at unix:held" in done.out
+    assert "nobody listens at unix:free, and it can be had" in done.out
+    assert "unix:none/x cannot be had: No such file or directory; make " in done.out
+    assert "unix:a.txt cannot be had: File exists; another file is in its place" in done.out
+
+
 @pytest.mark.parametrize(("person", "words"), [("wang", ()), ("1", ("--conversation", "1"))])
 def test_what_somebody_can_read_is_exported(person: str, words: tuple[str, ...], runs: Runs, folder: Path) -> None:
     done = runs("chat", "export", person, *words, "--data", str(folder))

@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from portico.cli.chat import serve
-from portico.cli.chat_offer import LINE_PORT, UDP_PORT, data_folder
+from portico.cli.chat_offer import LINE_PORT, UDP_PORT, data_folder, host_beside
 from portico.cli.group import Example, PageCommand, config_option, words_of_environment
 from portico.cli.options import SettingOption, collect, options_for
-from portico.cli.places import DEFAULT_PORT
+from portico.cli.places import wanted
 from portico.cli.screen import Screen
 from portico.errors import ConfigError, UsageError, excerpt
+from portico.net.addresses import ALL_INTERFACES
 from portico.server.access_log import size_text
+from portico.settings import Listen
 from portico.settings.chatting import Chat
 
 if TYPE_CHECKING:
+    from portico.apps.chat.doctor import Port, SocketFile
     from portico.cli.words import Words
 
 _FAILED_CODE: Final = 1
@@ -61,19 +64,38 @@ def _row(name: str, *params: click.Parameter, arguments: tuple[tuple[str, str], 
 
 
 def _doctor(**params: Any) -> int:
-    from portico.apps.chat.doctor import Port, examine, is_well
+    from portico.apps.chat.doctor import examine, is_well
 
-    page, line, udp = params["port"], params["line_port"], params["udp_port"]
-    ports = [
-        Port("tcp", "localhost", DEFAULT_PORT if page is None else page, page is not None),
-        Port("tcp", "localhost", LINE_PORT if line is None else int(line), line is not None),
-        Port("udp", "localhost", UDP_PORT if udp is None else int(udp), udp is not None),
-    ]
-    findings = examine(_folder(params), [port for port in ports if port.number])
+    findings = examine(_folder(params), _places(params))
     screen, words = _screen()
     for finding in findings:
         screen.line(finding.line(words.language))
     return 0 if is_well(findings) else _FAILED_CODE
+
+
+def _places(params: dict[str, Any]) -> "list[Port | SocketFile]":
+    """Return where the chat is to listen; what it is handed by systemd, or as fd:N, is there already."""
+    from portico.apps.chat.doctor import Port, SocketFile
+
+    listen_to = Listen(port=params["port"], bind=params["bind"])
+    found: list[Port | SocketFile] = []
+    for place in wanted(listen_to):
+        for address in place.addresses:
+            if address.kind == "unix":
+                found.append(SocketFile(address.path))
+            elif address.kind == "tcp" and address.port:
+                found.append(Port("tcp", _bound(address.host), address.port, place.is_given))
+    line, udp, host = params["line_port"], params["udp_port"], _bound(host_beside(listen_to))
+    beside = (
+        Port("tcp", host, LINE_PORT if line is None else int(line), line is not None),
+        Port("udp", host, UDP_PORT if udp is None else int(udp), udp is not None),
+    )
+    return [*found, *(port for port in beside if port.number)]
+
+
+def _bound(host: str) -> str:
+    """Return what a socket is bound to."""
+    return "0.0.0.0" if host == ALL_INTERFACES else host
 
 
 def _export(person: str, form: str, conversation: int | None, output: str, **params: Any) -> int:
@@ -163,6 +185,7 @@ def _number(ctx: click.Context, param: click.Parameter, value: str | None) -> in
 doctor = _row(
     "doctor",
     click.Option(["-p", "--port"], metavar="N", help="chat-doctor-port", callback=_number),
+    *options_for(Listen, "chat", ("bind",)),
     arguments=(),
     callback=_doctor,
     rows=("data", "line-port", "udp-port"),

@@ -87,7 +87,7 @@ class OfferedChat:
         return list(self._beside)
 
     def _open_beside(self) -> None:
-        settings, host = self._settings, _host(self._listen_to)
+        settings, host = self._settings, host_beside(self._listen_to)
         wanted: tuple[tuple[bool, Kind, int | None, int], ...] = (
             (settings.lines, "tcp", settings.line_port, LINE_PORT),
             (settings.datagrams, "udp", settings.udp_port, UDP_PORT),
@@ -181,7 +181,7 @@ def _look_after(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _host(listen_to: Listen) -> str:
+def host_beside(listen_to: Listen) -> str:
     """Return where lines and UDP are taken: with HTTP, as far as that has a host."""
     if listen_to.lan:
         return ALL_INTERFACES

@@ -12,7 +12,18 @@ from string import Formatter
 import pytest
 
 from portico.apps.chat import doctor
-from portico.apps.chat.doctor import BAD, GOOD, MAX_WAL, MIN_DESCRIPTORS, POOR, Finding, Port, examine, is_well
+from portico.apps.chat.doctor import (
+    BAD,
+    GOOD,
+    MAX_WAL,
+    MIN_DESCRIPTORS,
+    POOR,
+    Finding,
+    Port,
+    SocketFile,
+    examine,
+    is_well,
+)
 from portico.apps.chat.house import DATABASE
 from portico.apps.chat.store import Store
 
@@ -155,6 +166,23 @@ def test_ports_that_are_free_and_that_are_not(folder: Path, tmp_path: Path) -> N
     assert "no such address" in findings[3].remedy()
     assert findings[2].line() == "good  tcp port 0 is free"
     assert findings[0].line().startswith("bad   tcp port ")
+
+
+def test_socket_files(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    name = f"@portico-doctor-{os.getpid()}"
+    paths = ["held", "stale", "free", "none/x", "file", "x" * 200]
+    with socket.socket(socket.AF_UNIX) as held, socket.socket(socket.AF_UNIX) as stale:
+        held.bind(str(tmp_path / "held"))
+        held.listen()
+        stale.bind(str(tmp_path / "stale"))
+        sockets = [*(SocketFile(str(tmp_path / path)) for path in paths), SocketFile(name)]
+        findings = examine(folder, sockets, now_ms=lambda: NOW_MS, root=tmp_path)[-8:-1]
+    found = [finding.key for finding in findings]
+    assert found[:4] == ["held_socket", "free_socket", "free_socket", "no_socket"]
+    assert found[4:] == ["no_socket", "no_socket", "free_socket"]
+    assert [finding.cure for finding in findings[3:6]] == ["socket_folder", "other_file", ""]
+    assert "AF_UNIX path too long" in findings[5].line()
 
 
 def test_a_port_of_this_very_chat_is_well(folder: Path, tmp_path: Path) -> None:

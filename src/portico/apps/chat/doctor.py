@@ -28,6 +28,7 @@ GOOD: Final = "good"
 POOR: Final = "poor"  # it works, and will not for ever
 BAD: Final = "bad"  # it does not work
 MIN_DESCRIPTORS: Final = 4_096  # two for each of 2 000 people
+_SOCKET_S: Final = 2.0
 MAX_WAL: Final = 256 << 20
 _MIB: Final = 1 << 20
 _BUILT_MS: Final = 1_735_689_600_000  # 2025-01-01: no clock that is right is before it
@@ -75,6 +76,12 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{protocol} 端口 {number} 被其他用户的程序占用",
     ),
     "no_port": ("{protocol} port {number} cannot be had: {why}", "无法使用 {protocol} 端口 {number}：{why}"),
+    "free_socket": ("nobody listens at unix:{path}, and it can be had", "unix:{path} 空闲可用"),
+    "held_socket": (
+        "a program listens at unix:{path}, as this chat does when it runs",
+        "unix:{path} 已有程序在监听（本聊天服务运行时即是如此）",
+    ),
+    "no_socket": ("unix:{path} cannot be had: {why}", "无法使用 unix:{path}：{why}"),
     "firewall": ("a firewall is on: {name}", "防火墙已开启：{name}"),
     "no_firewall": ("neither ufw nor firewalld is on", "ufw 与 firewalld 均未开启"),
     # what to do
@@ -99,6 +106,8 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "check_clock": ("the clock was, or is, wrong; set it", "时钟曾经或现在不准，请校准"),
     "stop_holder": ("stop that program, or choose another port", "请结束该程序，或换一个端口"),
     "next_port": ("the chat takes the next free one", "聊天服务会使用下一个空闲端口"),
+    "other_file": ("another file is in its place; choose another path", "该位置已有其他文件，请换一个路径"),
+    "socket_folder": ("make {folder}, and let this user write there", "请创建 {folder}，并允许当前用户写入"),
     "higher_port": (
         "ports below 1024 need a right that this user has not; choose a higher one",
         "1024 以下的端口需要额外权限，请换一个更大的端口",
@@ -160,9 +169,15 @@ class Port(NamedTuple):
     is_fixed: bool = True
 
 
+class SocketFile(NamedTuple):
+    """A socket file that the chat is to listen on; `@` and a name is one in the abstract name space."""
+
+    path: str
+
+
 def examine(
     folder: Path,
-    ports: Sequence[Port] = (),
+    ports: Sequence[Port | SocketFile] = (),
     *,
     now_ms: Callable[[], int] = lambda: time_ns() // 1_000_000,
     root: Path = Path("/"),
@@ -173,7 +188,7 @@ def examine(
     """
     found = [finding for check in _CHECKS for finding in check(folder)]
     found += _check_clock(folder, now_ms())
-    found += (_check_port(port, folder) for port in ports)
+    found += (_check_port(one, folder) if isinstance(one, Port) else _check_socket(one.path) for one in ports)
     found.append(_check_firewall(root))
     return found
 
@@ -300,6 +315,28 @@ def _check_port(port: Port, folder: Path) -> Finding:
         cure = _PORT_CURES.get(exc.errno or 0, "")
         return Finding(BAD, "no_port", cure, {**values, "why": exc.strerror or exc})
     return Finding(GOOD, "free_port", values=values)
+
+
+def _check_socket(path: str) -> Finding:
+    values: dict[str, object] = {"path": path}
+    is_abstract = path.startswith("@")
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_SOCKET_S)
+            probe.connect(f"\0{path[1:]}" if is_abstract else path)
+    except (FileNotFoundError, ConnectionRefusedError):  # what nobody listens at any more gives way
+        pass
+    except OSError as exc:
+        return Finding(BAD, "no_socket", "", {**values, "why": exc.strerror or exc})
+    else:
+        return Finding(GOOD, "held_socket", values=values)
+    if not is_abstract and os.path.exists(path) and not stat.S_ISSOCK(os.stat(path).st_mode):
+        return Finding(BAD, "no_socket", "other_file", {**values, "why": os.strerror(errno.EEXIST)})
+    folder = os.path.dirname(os.path.abspath(path))
+    if not is_abstract and not os.access(folder, os.W_OK | os.X_OK):
+        why = os.strerror(errno.EACCES if os.path.isdir(folder) else errno.ENOENT)
+        return Finding(BAD, "no_socket", "socket_folder", {**values, "why": why, "folder": folder})
+    return Finding(GOOD, "free_socket", values=values)
 
 
 def _held(port: Port, folder: Path, values: Mapping[str, object]) -> Finding:
