@@ -232,8 +232,8 @@ async function queues(admin) {
       h("div", { class: "grow" }, h("span", {}, each.name), h("small", {}, each.agents.length ? text("admin.some_agents", { n: each.agents.length }) : text("admin.all_agents"))),
       h("div", { class: "acts" }, act("admin.hours", () => editHours(admin, each)), act("edit", () => editQueue(admin, each, agents))))),
     h("h3", {}, text("admin.embed")),
-    h("p", { class: "dim" }, text("admin.embed_first"), " ", h("a", { href: "#settings" }, text("admin.settings"))),
     code(`<script src="${location.origin}/widget.js"${found.length > 1 ? ` data-queue="${found.at(-1).id}"` : ""} async></script>`),
+    h("p", { class: "dim" }, text("admin.embed_first"), " ", h("a", { href: "#settings" }, text("admin.settings"))),
     onlyHere(),
   ];
 }
