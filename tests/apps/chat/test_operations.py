@@ -274,3 +274,24 @@ def test_a_flag_is_a_boolean() -> None:
     for value in (0, 1, "true", None):
         with pytest.raises(Rejected):
             flag({"on": value}, "on")
+
+
+@asked
+async def test_a_message_is_found_by_the_names_of_its_files_until_it_is_deleted(house: Asking) -> None:
+    li = await house.person("user", "Li")
+    room = (await li.ask("room.make", title="Hall", public=True))["c"]
+    await house.write(
+        "INSERT INTO file (digest, name, type, size, uploader, made_ms) VALUES ('', '讲义.txt', 'text/plain', 1, ?, 0)",
+        li.id,
+    )
+    seq = await li.send(room, "", files=[1])
+
+    async def found(words: str) -> list[str]:
+        return [one["text"] for one in (await li.ask("search", text=words))["found"]]
+
+    assert await found("讲义") == ["讲义.txt"]
+    await li.send(room, "第三课", kind="edit", ref=seq)
+    assert await found("讲义 第三课") == ["第三课 讲义.txt"]
+    await li.send(room, "", kind="del", ref=seq)
+    assert await found("讲义") == []
+    assert await house.rows("SELECT count(*) FROM found") == [(0,)]

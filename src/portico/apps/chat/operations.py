@@ -18,7 +18,7 @@ from portico.apps.chat.frames import Frame, number
 from portico.apps.chat.limits import STAFF, Limits
 from portico.apps.chat.log import Change
 from portico.apps.chat.passwords import MAX_PASSWORD, check_password, hash_password, is_password
-from portico.apps.chat.search import search
+from portico.apps.chat.search import file_names, search
 from portico.apps.chat.session import Me, Operation, Session
 
 Answer = Mapping[str, Any]
@@ -368,6 +368,8 @@ def _found(db: Connection, person: int, conversation: int, seq: int) -> dict[str
         (conversation, seq, head),
     ).fetchone()
     text = json.loads(edit[0] if edit is not None else body).get("text", "")
+    names = file_names(db, conversation, seq) if '"files"' in body else []
+    text = " ".join(filter(None, (text, *names)))
     return {"c": conversation, "s": seq, "at": at_ms, "f": sender, "text": text}
 
 

@@ -23,21 +23,33 @@ _WORD: Final = re.compile(r"\w+")
 
 
 def index(db: sqlite3.Connection, event: Event) -> None:
-    """Make a message findable, by its text as it is now: not any more where it was deleted.
+    """Make a message findable, by its text as it is now and the names of its files: not any more where it was deleted.
 
     Called for the events of a whole group, after its last savepoint: FTS5 writes out all it has gathered at the end of
     each savepoint that it knows of, which took longer than the message itself.
     """
     if event.kind == "msg":
-        _remember(db, row_of(event.conversation, event.seq), event.text)
+        names = file_names(db, event.conversation, event.seq) if '"files"' in event.body else []
+        _remember(db, row_of(event.conversation, event.seq), " ".join((event.text, *names)))
     elif event.kind in ("edit", "del") and event.ref is not None:
         row = row_of(event.conversation, event.ref)
         db.execute("DELETE FROM found WHERE rowid = ?", (row,))
-        _remember(db, row, event.text)
+        names = file_names(db, event.conversation, event.ref)  # none any more of what was deleted
+        _remember(db, row, " ".join((event.text, *names)))
+
+
+def file_names(db: sqlite3.Connection, conversation: int, seq: int) -> list[str]:
+    """Return what the files of a message are called."""
+    rows = db.execute(
+        "SELECT name FROM mention JOIN file ON file.id = mention.file WHERE conversation = ? AND seq = ? "
+        "ORDER BY file.id",
+        (conversation, seq),
+    )
+    return [name for (name,) in rows]
 
 
 def _remember(db: sqlite3.Connection, row: int, text: str) -> None:
-    if text:
+    if text.strip():
         db.execute("INSERT INTO found (rowid, words) VALUES (?, ?)", (row, _apart(text)))
 
 
