@@ -142,7 +142,10 @@ def test_the_cuts_do_not_matter(data: bytes, places: list[int], is_telnet: bool)
     assert read(bytewise(data), is_telnet=is_telnet) == expected
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20)), st.sampled_from([b"\n", b"\r\n"]))
+@given(
+    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20)),
+    st.sampled_from([b"\n", b"\r\n"]),
+)
 def test_lines_are_read_back(lines: list[str], end: bytes) -> None:
     encoded = [line.encode("gb18030") for line in lines]
     assert read([line + end for line in encoded], 80) == (encoded, "")
