@@ -126,7 +126,7 @@ def talk_section(results: Results) -> str:
             *(spread((t.share(part) for t in talks), ".1f") for part in (0.5, 0.95, 0.99)),
             spread((t.cpu_us for t in talks), ".1f"),
             f"{median(100 * t.cpu_s / t.seconds for t in talks):.0f} %",
-            f"{talks[0].memory / 2**20:.1f}, {talks[-1].memory / 2**20:.1f}",
+            f"{talks[min(1, len(talks) - 1)].memory / 2**20:.1f}, {talks[-1].memory / 2**20:.1f}",
             f"{sum(t.lost for t in talks)}, {sum(t.repeated for t in talks)}",
         ]
         for name, talks in results.talks.items()
@@ -134,7 +134,7 @@ def talk_section(results: Results) -> str:
     turns = next(iter(results.talks.values()), [])
     how = f"{len(turns)} turns each, of {turns[0].seconds:.1f} s. " if turns else ""
     how += "A delay counts from when a message was due to be sent until the client has a delivery of it in hand; the "
-    how += "client's own work is in it. Memory is that at the end of the first turn and of the last."
+    how += "client's own work is in it. Memory is that at the end of the second turn and of the last."
     head = ["server", "in/s", "out/s", "p50 ms", "p95 ms", "p99 ms", "CPU us/delivery", "core", "RSS MiB"]
     return part_section("Rooms", how, table([*head, "lost, repeated"], rows), results.talks_absent)
 

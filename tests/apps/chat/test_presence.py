@@ -298,3 +298,24 @@ async def test_a_card_says_how_somebody_is_here(house: Asking, kind: str) -> Non
     answer = await li.ask("room.members", c=number, limit=1)
     assert (answer["count"], answer["here"], len(answer["members"])) == (2, 1, 1)
     assert (await house.store.read(lambda db: people.person(db, other.id))).name == "Wang"
+
+
+@asked
+async def test_when_many_go_at_once_everybody_is_told_of_everybody_in_portions(house: Asking) -> None:
+    house.house.presence.tick_s = SOON_S
+    li = await house.person(name="Li")
+    others = [await house.person(name=f"{n}") for n in range(150)]  # over two portions
+    numbers = [(await other.ask("direct", person=li.id))["c"] for other in others]
+    await seated(house, numbers[-1], 2)
+    await _quiet(house, li)
+    for one in (li, *others):
+        one.wire.frames.clear()
+    for other in others[1:]:
+        other.session.end()
+    news = await _quiet(house, li)
+    assert {person: state for frame in news for person, state in frame["online"].items()} == {
+        str(other.id): False for other in others[1:]
+    }
+    assert len(news) > 1
+    li.session.end()
+    assert [frame["online"] for frame in await _quiet(house, others[0])] == [{str(li.id): False}]

@@ -2,7 +2,7 @@
 
     Session -> come, Hub.leave -> _part        a connection more, or one less
     Session -> look                            which conversation somebody has in front of them
-    _tick, once a second at most               what is new since the last one, one frame a reader
+    _tick, a second after something is new     what is new by then, one frame a reader; a lot of it in small portions
       st online {person: true} via {person: [how]}     to whoever shares a conversation of at most MAX_TOLD people here
       st c here                                        how many are here, to whoever looks at that conversation
 
@@ -14,6 +14,7 @@ of how things stand then, so that what is owed to it is a set of people and no l
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 from portico.apps.chat import frames
@@ -23,7 +24,10 @@ TICK_S: Final = 1.0
 LEASE_S: Final = 60.0
 MAX_TOLD: Final = 64  # people here, in one conversation; where more are, only their number is told
 LEASED: Final = frozenset({"udp"})  # transports without a connection
-_AT_ONCE: Final = 256  # people a tick; when everybody comes back at once, the loop has other things to do, too
+# When everybody comes back at once, the loop has other things to do, too: so many changes and so many frames at a time.
+_CHANGES: Final = 64
+_FRAMES: Final = 64
+_PAUSE_S: Final = 0.02
 
 Ways = tuple[str, ...]
 
@@ -119,9 +123,10 @@ class Presence:
 
     # what is told
 
-    def _tick_soon(self) -> None:
+    def _tick_soon(self, within_s: float | None = None) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self.tick_s, self._tick)
+            pause_s = self.tick_s if within_s is None else min(within_s, self.tick_s)
+            self._timer = asyncio.get_running_loop().call_later(pause_s, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
@@ -129,7 +134,7 @@ class Presence:
         for reader in [reader for reader, ends_s in self._leases.items() if ends_s <= now_s]:
             del self._leases[reader]
             self._changed.setdefault(reader.person, set())
-        for person in list(self._changed)[:_AT_ONCE]:
+        for person in list(self._changed)[:_CHANGES]:
             self._announce(person, self._changed.pop(person))
         self._pay()
         looked_at = {conversation for conversation, _ in self._looking.values()}
@@ -138,7 +143,9 @@ class Presence:
         for reader, (conversation, last) in self._looking.items():
             if counts.get(conversation, last) != last and _has_room(reader):
                 self._tell_count(reader, conversation)
-        if self._changed or self._owed or self._leases:
+        if self._changed or any(map(_has_room, self._owed)):
+            self._tick_soon(_PAUSE_S)
+        elif self._owed or self._leases:
             self._tick_soon()
 
     def _announce(self, person: int, left: set[int]) -> None:
@@ -168,7 +175,7 @@ class Presence:
                 self._owed.setdefault(reader, set()).add(person)
 
     def _pay(self) -> None:
-        for reader in [reader for reader in self._owed if _has_room(reader)]:
+        for reader in list(islice(filter(_has_room, self._owed), _FRAMES)):
             found = {str(person): self.ways(person) for person in sorted(self._owed.pop(reader))}
             online = {person: bool(ways) for person, ways in found.items()}
             reader.say(frames.write("st", online=online, via={one: ways for one, ways in found.items() if ways}))
