@@ -84,7 +84,7 @@ def _explained(talker: Talker, exc: Rejected) -> Rejected:
     """Return a refusal that says what would help; the bare word is for programs."""
     word = {NO_GUESTS: "no_guests", NOT_FOR_YOU: "members_only"}.get(str(exc))
     is_guest = talker.me is not None and talker.me.kind not in STAFF | {"user"}
-    return exc if word is None or not is_guest else Rejected("no_guests", phrase(word, talker.language))
+    return exc if word is None or not is_guest else Rejected(word, phrase(word, talker.language))
 
 
 async def _say(talker: Talker, text: str) -> None:
