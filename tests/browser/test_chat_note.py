@@ -277,7 +277,7 @@ def test_two_write_at_once_in_both_languages(enter: Entrance) -> None:
         type_at(wei, len(field(wei).evaluate("element => element.value")) + 9, other)
     assert settle(ada, wei) == "Low water: 9:15!\nRopes: 魏五😀船。"
     expect(ada.locator(".log .sys").last).to_have_text("Ada has changed the shared note")
-    expect(ada.locator(".note footer")).to_contain_text("Wei, ")
+    expect(ada.locator(".note footer")).to_contain_text("Last changed by ")
 
 
 def test_two_write_at_the_same_place_while_one_is_cut_off(enter: Entrance) -> None:

@@ -319,3 +319,13 @@ async def test_when_many_go_at_once_everybody_is_told_of_everybody_in_portions(h
     assert len(news) > 1
     li.session.end()
     assert [frame["online"] for frame in await _quiet(house, others[0])] == [{str(li.id): False}]
+
+
+@asked
+async def test_who_was_shown_as_here_and_goes_within_the_second_is_told_to_have_gone(house: Asking) -> None:
+    li, wang = await house.person(name="Li"), await house.person(name="Wang")
+    await li.ask("direct", person=wang.id)
+    house.house.presence.tick_s = SOON_S
+    assert house.house.presence.card(wang.id)["online"]  # on somebody's page, before anybody was told
+    wang.session.end()
+    assert {str(wang.id): False} in [frame["online"] for frame in await _quiet(house, li)]

@@ -45,6 +45,7 @@ class Presence:
         self._looking: dict[Reader, tuple[int, int]] = {}  # to the conversation, and the number that was told last
         self._owed: dict[Reader, set[int]] = {}  # of whom a reader is still to be told
         self._timer: asyncio.TimerHandle | None = None
+        self._shown: set[int] = set()  # people of whom a card has said what has not been told yet
         self._told: dict[int, Ways] = {}
         self._via: dict[Reader, str] = {}
         hub.on_leave = self._part
@@ -59,6 +60,8 @@ class Presence:
     def card(self, person: int) -> Mapping[str, object]:
         """Return what a card of a person says of it: online, and via where somebody is."""
         ways = self.ways(person)
+        if ways != self._told.get(person, ()):
+            self._shown.add(person)
         return {"online": True, "via": ways} if ways else {"online": False}
 
     def _is_live(self, reader: Reader) -> bool:
@@ -151,12 +154,13 @@ class Presence:
     def _announce(self, person: int, left: set[int]) -> None:
         """Note for everybody who is concerned that a person is here now, or is not, where that is new."""
         ways = self.ways(person)
-        if ways == self._told.get(person, ()):
+        if ways == self._told.get(person, ()) and person not in self._shown:
             return
+        self._shown.discard(person)
         if ways:
             self._told[person] = ways
         else:
-            del self._told[person]
+            self._told.pop(person, None)
         readers = self._hub.readers.get(person, ())
         for conversation in left.union(*(reader.cursors for reader in readers)):
             room = self._hub.rooms.get(conversation)
